@@ -1,0 +1,43 @@
+"""What the CUDA backend needs from a device: allocate, copy, launch, wait, memory. `CupyRuntime` is the real one.
+
+The tests' HostRuntime has the same surface over NumPy arrays and host-built kernels, so everything above this file
+runs on machines without a GPU.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+Array = Any  # a device array: cupy.ndarray on a device, numpy.ndarray on the host runtime
+
+
+class Runtime(Protocol):
+    """One device. Arrays are flat and C-contiguous; kernel arguments are arrays, np.int64 or np.float64 scalars."""
+
+    name: str
+
+    def to_device(self, host: np.ndarray[Any, Any]) -> Array:
+        """A device copy of `host`."""
+
+    def to_host(self, array: Array) -> np.ndarray[Any, Any]:
+        """A host copy of `array`; waits for the kernels before it."""
+
+    def empty(self, size: int, dtype: Any) -> Array:
+        """`size` uninitialised elements."""
+
+    def zeros(self, size: int, dtype: Any) -> Array:
+        """`size` zeros."""
+
+    def address(self, array: Array) -> int:
+        """The device address of the first element, for tables of pointers."""
+
+    def launch(self, kernel: str, work: int, *args: Any) -> None:
+        """Run `kernel` with at least one thread for each of `work` items (grid-stride: fewer threads also do it)."""
+
+    def synchronize(self) -> None:
+        """Wait until the device is idle."""
+
+    def memory(self) -> dict[str, int]:
+        """`used`, `peak`, `free`, `total` in bytes; `peak` of this process's allocations."""

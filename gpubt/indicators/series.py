@@ -1,0 +1,28 @@
+"""A series is a column of the bars, or an indicator over other series. It is the key of every cache and mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True)
+class Series:
+    """`Series("close")` or `Series("sma", (Series("close"),), (20,))`. Hashable; `str()` is the canonical text, `sma(close,20)`."""
+
+    name: str
+    inputs: tuple[Series, ...] = ()
+    params: tuple[float, ...] = ()
+
+    @property
+    def is_column(self) -> bool:
+        """Whether the bars hold it as it is."""
+        return not self.inputs
+
+    def columns(self) -> frozenset[str]:
+        """The bar columns it is computed from."""
+        return frozenset({self.name}) if self.is_column else frozenset().union(*(s.columns() for s in self.inputs))
+
+    def __str__(self) -> str:
+        return self.name if self.is_column else f"{self.name}({','.join([*map(str, self.inputs), *(f'{p:g}' for p in self.params)])})"
