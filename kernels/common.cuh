@@ -20,3 +20,34 @@ FN double larger(double a, double b) { return b > a ? b : a; }
 FN i64 least(i64 a, i64 b) { return b < a ? b : a; }
 FN double infinity() { const double big = 1e300; return big * big; }
 FN double not_a_number() { return __longlong_as_double(0x7ff8000000000000ll); }
+
+// The records of gpubt/simulate/layout.py, field by field (a test compares them).
+struct Params { double capital, size_value, max_leverage, lot, commission_rate, commission_per_unit, commission_fixed, commission_minimum, slippage_rate, stop_value, target_value; i64 size_kind, stop_kind, target_kind, anchor, max_bars, entry_at, exit_at, time_at, same_bar, on_opposite; };
+struct Entry { double stop_value, target_value, size; i64 bar, side, stop_kind, target_kind; };
+struct Trade { double entry_price, exit_price, units, entry_fees, fees, pnl, pnl_pct, r_multiple, mae, mfe; i64 entry_bar, exit_bar, side, reason, ambiguous; };
+struct Tally { double final_equity, gross_profit, gross_loss, fees, notional, best, worst, sum_return, sum_square, sum_downside, drawdown; i64 trades, wins, losses, bars_held, exposed, ambiguous, drawdown_start, drawdown_end, hash; };
+
+// Codes of gpubt/simulate/layout.py.
+enum { LONG, SHORT };
+enum { SIGNAL = 1, STOP = 2, TARGET = 3, TIME = 6, END_OF_DATA = 9 };
+enum { NO_EQUITY, NAN_LEVEL, WRONG_SIDE, ZERO_SIZE, AT_END };
+enum { AT_OPEN, AT_CLOSE };
+enum { IGNORE, CLOSE, REVERSE };
+enum { ANCHOR_FILL, ANCHOR_SIGNAL_CLOSE };
+enum { STOP_FIRST, TARGET_FIRST, OHLC, OLHC, ADAPTIVE };
+enum { NONE, PCT, OFFSET, ATR, R_MULTIPLE, PRICE };
+enum { PERCENT_EQUITY, FIXED_UNITS, FIXED_CASH };
+
+const i64 NEVER = 1ll << 62;
+
+// Columns, and for blocks of 64 and 4,096 bars the lowest low, highest high, lowest and highest close; filled from a table of addresses.
+struct Prices {
+  const double *open, *high, *low, *close, *low0, *high0, *bottom0, *top0, *low1, *high1, *bottom1, *top1;
+  i64 n;
+};
+FN const double *column(const u64 *table, int i) { return (const double *)table[i]; }
+FN Prices prices(const u64 *t, i64 n) {
+  Prices x = {column(t, 0), column(t, 1), column(t, 2), column(t, 3), column(t, 4),  column(t, 5),
+              column(t, 6), column(t, 7), column(t, 8), column(t, 9), column(t, 10), column(t, 11), n};
+  return x;
+}

@@ -1,0 +1,27 @@
+"""Backends, chosen once a run. Each one's imports are as heavy as what it computes with, so they live here in functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpubt import config
+
+if TYPE_CHECKING:
+    from gpubt.backends.base import Backend
+
+
+def get_backend(wanted: config.Backend, work: int) -> tuple[Backend, str]:
+    """The backend for `work` (bars x parameter sets) and the reason. Raises BackendUnavailable when an explicit choice can't be had."""
+    from gpubt.caches import set_numba_cache
+    from gpubt.device import choose_backend
+
+    name, reason = choose_backend(wanted.name, work)
+    if name == "cuda":
+        from gpubt.backends.cuda import CudaBackend
+        from gpubt.backends.cupy_runtime import CupyRuntime
+
+        return CudaBackend(CupyRuntime(wanted.device)), reason
+    set_numba_cache()
+    from gpubt.backends.cpu import CpuBackend
+
+    return CpuBackend(wanted.threads), reason

@@ -1,0 +1,1 @@
+"""Indicators: what they are (`definitions`), every bit of them (`reference`), and where they are kept (`cache`)."""

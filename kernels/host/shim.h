@@ -14,6 +14,7 @@ struct Dim { unsigned x; };
 static thread_local Dim blockIdx, blockDim, threadIdx, gridDim;
 inline double __longlong_as_double(long long bits) { double x; std::memcpy(&x, &bits, 8); return x; }
 inline long long __double_as_longlong(double x) { long long bits; std::memcpy(&bits, &x, 8); return bits; }
+inline unsigned long long atomicAdd(unsigned long long *at, unsigned long long x) { *at += x; return *at - x; }
 template <class F> inline unsigned ballot(F bit) {
   unsigned m = 0;
   for (int k = 0; k < 32; k++) m |= (unsigned)(bit(k) ? 1 : 0) << k;

@@ -1,0 +1,51 @@
+# make help says what there is. PYTHON=python3.12 chooses the interpreter, VENV=folder the virtual environment, JOBS=2 the test workers.
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= auto
+CUDA ?= cuda13
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help run test lint bench parity gpu-check clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run  ## set up and backtest the sample bars
+	$(BIN)/gpubt run
+
+test: $(VENV)/.test  ## set up and run the tests
+	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8
+
+lint: $(VENV)/.dev  ## ruff and strict type checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.run  ## the benchmark pairs: agreement first, then times
+	$(BIN)/python -m bench.brackets
+
+parity: $(VENV)/.parity  ## the same rules in other engines, trade by trade
+	$(BIN)/python -m bench.parity
+
+# Without network: GPUBT_WHEELS=folder of wheels, and PYTHON an interpreter that has the rest. Else the environment gets CuPy from $(CUDA).
+gpu-check: $(if $(GPUBT_WHEELS),,$(VENV)/.gpu)  ## GPU tests, digests against the CPU, timings, on a machine with a GPU
+	$(if $(GPUBT_WHEELS),$(PYTHON),$(BIN)/python) bench/gpu_check.py
+
+clean:  ## remove the environment, outputs and caches of tools
+	rm -rf $(VENV) build dist outputs multirun site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "gpubt needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp for each set of extras: the next call is instant until pyproject.toml changes.
+$(VENV)/.run: EXTRAS :=
+$(VENV)/.test: EXTRAS := [test]
+$(VENV)/.dev: EXTRAS := [dev]
+$(VENV)/.parity: EXTRAS := [parity]
+$(VENV)/.gpu: EXTRAS = [test,$(CUDA)]
+$(VENV)/.run $(VENV)/.test $(VENV)/.dev $(VENV)/.parity $(VENV)/.gpu: pyproject.toml $(VENV)/pyvenv.cfg
+	$(PIP) --editable '.$(EXTRAS)'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Paired benchmarks: what is timed is first compared. Records go to `bench/records/`."""

@@ -1,0 +1,60 @@
+"""Backtests of trading rules on the GPU, and on the CPU where there is none.
+
+>>> import gpubt
+>>> result = gpubt.run(["strategy=ema_cross", "data.frac=0.5"])
+>>> result.metrics["total_return"], result.trades.num_rows
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import os
+
+    from omegaconf import DictConfig
+
+    from gpubt.config import Config
+    from gpubt.data.bars import Bars
+    from gpubt.records.result import RunResult
+
+__version__ = "0.1.0"
+__all__ = ["Bars", "Config", "RunResult", "__version__", "run"]
+
+# imported on first use: `import gpubt` loads neither Arrow nor numba
+_HOMES = {"Bars": "gpubt.data.bars", "Config": "gpubt.config", "RunResult": "gpubt.records.result"}
+
+
+def run(
+    overrides: Sequence[str] | Config | DictConfig | Mapping[str, Any] | None = None,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    config_dir: str | os.PathLike[str] | None = None,
+) -> RunResult:
+    """One backtest, as `gpubt run` does it, with the trades, the equity and the figures as objects.
+
+    `overrides`: what stands after `gpubt run` (`["strategy=ema_cross", "data.frac=1/3"]`), or a `Config`, or a mapping (also a DictConfig)
+    of keys that differ from the defaults: `{"strategy": "ema_cross", "data": {"frac": "1/3"}}`. A strategy with rules of its own replaces
+    the default one as a whole. `config_dir`: a folder with your own options, such as `strategy/mine.yaml`.
+
+    Nothing is written unless `folder` is given. Raises gpubt.errors.GpubtError, with one sentence, for all that it can explain.
+    """
+    from pathlib import Path
+
+    from gpubt.compose import configuration
+    from gpubt.pipeline import run_backtest
+
+    return run_backtest(configuration(overrides, config_dir), folder=None if folder is None else Path(folder))
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gpubt' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,137 @@
+"""One simulator interface. The public methods check and count; a backend writes the underscore hooks, and holds only what differs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpubt.simulate import layout
+
+if TYPE_CHECKING:
+    from gpubt.indicators.series import Series
+    from gpubt.strategy.program import MaskProgram
+
+Array = Any  # numpy.ndarray or a device array
+MASKS = ("long_entry", "long_exit", "short_entry", "short_exit")
+
+
+@dataclass(frozen=True)
+class Market:
+    """Bars where a backend computes: columns by name (float64, `n` values each) and its own handle with the block index."""
+
+    n: int
+    columns: Mapping[str, Array]
+    prices: Any
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Trades where a backend computes, in ledger order, and the entry signals that gave none, by `layout.SKIPS`."""
+
+    rows: Array
+    count: int
+    skipped: NDArray[np.int64]
+    positions: str
+
+
+class Backend(ABC):
+    """A place to compute. Every backend gives the same bits: `simulate/reference.py` is the specification."""
+
+    name: str
+    device: str  # names the memory that arrays live in, for the indicator cache
+    bytes_transferred = 0
+
+    def upload(self, columns: Mapping[str, NDArray[np.float64]]) -> Market:
+        """Bring bars over, once, and index them. `columns` has open, high, low, close and what else rules read; equal lengths >= 1."""
+        sizes = {name: len(column) for name, column in columns.items()}
+        if len(set(sizes.values())) != 1 or min(sizes.values()) < 1:
+            raise ValueError(f"columns must have one length of at least 1, got {sizes}")
+        return self._upload({name: np.ascontiguousarray(column, np.float64) for name, column in columns.items()})
+
+    def indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
+        """The indicator `name` over `inputs`, whose first `first` values are NaN; float64, as long as they are."""
+        return self._indicator(name, inputs, first, params)
+
+    def scan(self, program: MaskProgram, series: Mapping[Series, Array], n: int) -> dict[str, Array]:
+        """The four signal masks, 64 bars a word, `n // 64 + 1` words each."""
+        masks = self._scan(program, series, n)
+        return {name: masks[name] if name in masks else self._no_signal(n) for name in MASKS}
+
+    def simulate(self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], mode: str) -> Ledger:
+        """positions=single. `params` is one `layout.PARAMS` record (shape (1,)), `mode` event or bar."""
+        self._check(params, layout.PARAMS)
+        return self._simulate(market, masks, atr, params, mode == "bar")
+
+    def simulate_list(self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], mode: str) -> Ledger:
+        """positions=list. `entries` are `layout.ENTRY` records in the order of their bars."""
+        self._check(params, layout.PARAMS)
+        if entries.dtype != layout.ENTRY or (np.diff(entries["bar"]) < 0).any():
+            raise ValueError("entries must be layout.ENTRY records in the order of their bars")
+        return self._simulate_list(market, entries, atr, params, mode == "bar")
+
+    def account(
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, mode: str
+    ) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """The `layout.TALLY` record (shape (1,)) of a ledger, and equity at `ends`, the last bars of the return periods.
+        `risk_free` is the rate of one period."""
+        return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), capital, risk_free, mode != "bar")
+
+    def ledger(self, trades: NDArray[Any], positions: str) -> Ledger:
+        """A ledger of `layout.TRADE` records from the host, for `account`."""
+        self._check(trades[:1], layout.TRADE)
+        return Ledger(self._place(trades), len(trades), np.zeros(len(layout.SKIPS), np.int64), positions)
+
+    def trades(self, ledger: Ledger) -> NDArray[Any]:
+        """The ledger on the host, `layout.TRADE` records."""
+        return self._trades(ledger)
+
+    def wait(self) -> None:  # noqa: B027 - a backend that computes in place has nothing to wait for
+        """Return when everything asked for is done."""
+
+    def memory(self) -> dict[str, int] | None:
+        """`used`, `peak`, `free`, `total` bytes of the device; None without one."""
+        return None
+
+    @staticmethod
+    def _check(params: NDArray[Any], dtype: np.dtype[Any]) -> None:
+        if params.dtype != dtype or params.shape != (1,):
+            raise ValueError(f"expected one record of {dtype.names}, got {params.dtype} of shape {params.shape}")
+
+    @abstractmethod
+    def _upload(self, columns: Mapping[str, NDArray[np.float64]]) -> Market: ...
+
+    @abstractmethod
+    def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array: ...
+
+    @abstractmethod
+    def _scan(self, program: MaskProgram, series: Mapping[Series, Array], n: int) -> dict[str, Array]: ...
+
+    @abstractmethod
+    def _no_signal(self, n: int) -> Array: ...
+
+    @abstractmethod
+    def _simulate(self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool) -> Ledger: ...
+
+    @abstractmethod
+    def _simulate_list(self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], bar_by_bar: bool) -> Ledger: ...
+
+    @abstractmethod
+    def _account(
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, skip: bool
+    ) -> tuple[NDArray[Any], NDArray[np.float64]]: ...
+
+    @abstractmethod
+    def _place(self, trades: NDArray[Any]) -> Array: ...
+
+    @abstractmethod
+    def _trades(self, ledger: Ledger) -> NDArray[Any]: ...
+
+
+def capacity(long_entry: NDArray[np.uint64], short_entry: NDArray[np.uint64]) -> int:
+    """No run has more trades than entry signals."""
+    return int(np.bitwise_count(long_entry).sum() + np.bitwise_count(short_entry).sum())

@@ -1,0 +1,97 @@
+"""Indicators on a device: the launches of `kernels/indicators.cu`, through a `Runtime`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gpubt.backends.runtime import Array, Runtime
+from gpubt.indicators.definitions import DEFINITIONS
+from gpubt.indicators.reference import BLOCK
+
+RAW, RISES, FALLS, RANGES = map(np.int64, range(4))  # what a recurrence smooths
+
+
+def compute(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, first: int, params: tuple[float, ...]) -> Array:
+    """As `indicators.reference.compute`, to the bit, over device arrays of `n` bars; a new device array.
+
+    stddev and rsi need one more array of `n` values while they run, recurrences 16 bytes for every 1,024 bars.
+    """
+    out = runtime.empty(n, np.float64)
+    length = int(params[0])
+    if first + DEFINITIONS[name].warmup(params) >= n:
+        if n:
+            runtime.launch("indicator_blank", n, out, np.int64(n))
+        return out
+    FORMULAS[name](runtime, inputs, n, first, length, out)
+    return out
+
+
+Formula = Callable[[Runtime, tuple[Array, ...], int, int, int, Array], None]
+
+
+def _sma(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
+    runtime.launch("window_mean", _windows(n, first, length), *_window(inputs, n, first, length), np.float64(1.0 / length), out)
+
+
+def _stddev(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
+    squares, inv = runtime.empty(n, np.float64), np.float64(1.0 / length)
+    runtime.launch("window_deviation", _windows(n, first, length), *_window(inputs, n, first, length), inv, squares, out)
+
+
+def _extreme(sign: float) -> Formula:
+    def formula(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
+        runtime.launch("window_extreme", _windows(n, first, length), *_window(inputs, n, first, length), np.float64(sign), out)
+
+    return formula
+
+
+def _roc(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
+    runtime.launch("rate_of_change", n, *_window(inputs, n, first, length), out)
+
+
+def _ema(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
+    _smooth(runtime, RAW, inputs * 3, n, first, length, 2.0 / (length + 1), out)
+
+
+def _rsi(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
+    falls = runtime.empty(n, np.float64)
+    _smooth(runtime, RISES, inputs * 3, n, first + 1, length, 1.0 / length, out)
+    _smooth(runtime, FALLS, inputs * 3, n, first + 1, length, 1.0 / length, falls)
+    runtime.launch("relative_strength", n, falls, np.int64(n), np.int64(first + length), out)
+
+
+def _atr(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
+    _smooth(runtime, RANGES, inputs, n, first + 1, length, 1.0 / length, out)
+
+
+def _smooth(runtime: Runtime, what: np.int64, columns: tuple[Array, ...], n: int, first: int, length: int, k: float, out: Array) -> None:
+    """`columns` are high, low, close; `first` is the index of the first value that is smoothed."""
+    start = first + length
+    blocks = (n - start + BLOCK - 1) // BLOCK
+    powers, carried = runtime.empty(BLOCK, np.float64), runtime.empty(max(blocks, 1), np.float64)
+    bars, begin, factor = np.int64(n), np.int64(start), np.float64(k)
+    runtime.launch("smooth_scan", max(blocks, 1), what, *columns, bars, begin, factor, out)
+    runtime.launch("smooth_carry", 1, what, *columns, bars, begin, np.int64(length), factor, np.float64(1.0 / length), powers, carried, out)
+    runtime.launch("smooth_apply", n, what, columns[2], bars, begin, powers, carried, out)
+
+
+def _window(inputs: tuple[Array, ...], n: int, first: int, length: int) -> tuple[Array, ...]:
+    return inputs[0], np.int64(n), np.int64(first), np.int64(length)
+
+
+def _windows(n: int, first: int, length: int) -> int:
+    return (n - first + length - 1) // length
+
+
+FORMULAS: dict[str, Formula] = {
+    "sma": _sma,
+    "ema": _ema,
+    "rsi": _rsi,
+    "atr": _atr,
+    "stddev": _stddev,
+    "highest": _extreme(1.0),
+    "lowest": _extreme(-1.0),
+    "roc": _roc,
+}

@@ -1,0 +1,44 @@
+"""Indicators in numba: the bits of `indicators/reference.py`, in parallel.
+
+The number of threads only says who does which windows and blocks, never in what order a value is summed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpubt.backends.kernels.smoothing import RANGES, RAW, RISES, smooth
+from gpubt.backends.kernels.windows import change, window_deviation, window_extreme, window_mean
+from gpubt.indicators.definitions import DEFINITIONS
+
+Floats = NDArray[np.float64]
+
+
+def compute(name: str, inputs: tuple[NDArray[Any], ...], first: int, params: tuple[float, ...], threads: int) -> Floats:
+    """As `indicators.reference.compute`, to the bit, in `threads` parts; the caller has set numba's number of threads."""
+    arrays = tuple(np.ascontiguousarray(x, np.float64) for x in inputs)
+    bars = len(arrays[0])
+    begin = first + DEFINITIONS[name].warmup(params)
+    if begin >= bars:
+        return np.full(bars, np.nan)
+    out = np.empty(bars)
+    out[:begin] = np.nan
+    x, n = arrays[0], int(params[0])
+    if name == "sma":
+        window_mean(x, first, n, threads, out)
+    elif name == "stddev":
+        window_deviation(x, first, n, threads, out)
+    elif name in ("highest", "lowest"):
+        window_extreme(x, first, n, 1.0 if name == "highest" else -1.0, threads, out)
+    elif name == "roc":
+        change(x, first, n, threads, out)
+    elif name == "ema":
+        smooth(RAW, x, x, x, first, n, 2.0 / (n + 1), threads, out)
+    elif name == "rsi":
+        smooth(RISES, x, x, x, first + 1, n, 1.0 / n, threads, out)
+    else:
+        smooth(RANGES, *arrays, first + 1, n, 1.0 / n, threads, out)
+    return out

@@ -1,0 +1,92 @@
+"""The command `gpubt`: finds the subcommand, and turns every outcome into an exit status and at most one line on stderr.
+
+Exit status: 0 done, 1 a fault of gpubt's, 2 the input's fault, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from gpubt import __version__
+from gpubt.errors import ConfigError, GpubtError, accepted
+
+# name: module, what it does
+COMMANDS = {
+    "run": ("gpubt.commands.run", "backtest a strategy: gpubt run [group=option] [key=value] ..."),
+    "info": ("gpubt.commands.info", "versions, devices, whether and why cuda can't be used, caches"),
+    "list": ("gpubt.commands.listing", "strategies, indicators, configuration groups"),
+    "warmup": ("gpubt.commands.warmup", "compile the kernels and measure where the GPU begins to pay"),
+}
+
+HELP = """gpubt: backtests of trading rules on the GPU, and on the CPU where there is none
+
+{commands}
+
+  gpubt COMMAND --help    what a command takes
+  gpubt --version         the version
+
+Begin with: gpubt run"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status. `argv` is without the program's name; default: the process's own."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = dispatch(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return _reader_left()
+    except KeyboardInterrupt:
+        print("gpubt: interrupted", file=sys.stderr)
+        return 130
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else 0 if ending.code is None else 1
+    except Exception as error:
+        return report(error, debug="debug=true" in (argument.lower() for argument in arguments))
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Call the subcommand. Raises ConfigError for one that does not exist."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP.format(commands="\n".join(f"  {name:<8}{about}" for name, (_, about) in COMMANDS.items())))
+        return 0
+    if arguments[0] in ("--version", "-V"):
+        print(f"gpubt {__version__}")
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name in ("--shell-completion", "-sc"):  # what shells call; completion knows which command is typed
+        name, rest = "run", arguments
+    if name not in COMMANDS:
+        if "=" in name:
+            raise ConfigError(f"unknown command {name!r}: did you mean gpubt run {name}?")
+        raise ConfigError(f"unknown command {name!r}; {accepted(COMMANDS, name)}")
+    return int(import_module(COMMANDS[name][0]).main(rest))
+
+
+def report(error: Exception, *, debug: bool) -> int:
+    """Say on stderr, in one line, what went wrong; with `debug` the traceback before it. Returns the exit status."""
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    sentence = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    status = error.exit_code if isinstance(error, GpubtError) else 1
+    if not isinstance(error, GpubtError):
+        sentence = f"an unexpected failure, {type(error).__name__}: {sentence}"
+    if status == 1 and not debug:
+        sentence += " (add debug=true for the traceback)"
+    with contextlib.suppress(BrokenPipeError):
+        print(f"gpubt: {sentence}", file=sys.stderr)
+    return status
+
+
+def _reader_left() -> int:
+    """`gpubt list | head -1`: what is still buffered goes nowhere, so that the interpreter's last flush is silent too."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,133 @@
+"""`gpubt run`: Hydra reads the command line and composes, then every job runs, reports its failure, and cleans up after itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from gpubt import __version__, resources
+from gpubt.cli import report
+from gpubt.commands import completion, folders
+from gpubt.commands.arguments import Parser
+from gpubt.compose import HYDRA_VERSION, PRIMARY, isolated_hydra, refuse_hidden, typed
+from gpubt.compose_errors import explain, refuse_keyless
+from gpubt.errors import GpubtError, InputError
+
+
+@dataclass
+class Outcome:
+    """What the jobs of one command came to; Hydra itself only ever sees jobs that return."""
+
+    statuses: list[int] = field(default_factory=list)
+    fatal: BaseException | None = None  # the reader of our output left
+
+    def status(self) -> int:
+        """0 if every job is done, else 1 if any failed by our fault, else 2."""
+        failed = {status for status in self.statuses if status}
+        return 1 if 1 in failed else max(failed, default=0)
+
+
+def main(arguments: list[str]) -> int:
+    """Run `gpubt run` with these arguments and return the exit status. Raises GpubtError for what Hydra refuses."""
+    if "--version" in arguments:
+        print(f"gpubt {__version__}")
+        return 0
+    if completion.requested(arguments) and completion.commands_only():
+        return 0
+    _check_flags(arguments)
+    outcome = Outcome()
+    decorate = hydra.main(version_base=HYDRA_VERSION, config_path=str(resources.folder("conf")), config_name=PRIMARY)
+    folders.forget()
+    with isolated_hydra(), _process_state(arguments):
+        try:
+            decorate(_job(outcome, arguments))()
+        except SystemExit as ending:
+            return 2 if ending.code else 0  # `--cfg job -p nothing`, which Hydra has explained
+        except Exception as error:
+            raise _refusal(error) from error
+        finally:
+            folders.remove_empty()
+    if outcome.fatal is not None:
+        raise outcome.fatal
+    return outcome.status()
+
+
+def _job(outcome: Outcome, arguments: list[str]) -> Callable[[DictConfig], None]:
+    def run(composed: DictConfig) -> None:
+        node = HydraConfig.get()
+        several = node.mode is not None and node.mode.name == "MULTIRUN"
+        folder = Path(node.runtime.output_dir)
+        try:
+            if several:
+                print(f"#{node.job.num} {' '.join(node.overrides.task)}", flush=True)
+            refuse_hidden(node.runtime)
+            _backtest(composed, folder, [] if several else arguments)
+            outcome.statuses.append(0)
+        except BrokenPipeError as error:
+            outcome.fatal = error
+        except Exception as error:
+            outcome.statuses.append(report(error, debug=composed.get("debug") is True))
+        finally:
+            folders.remove_empty(folder if several else None)
+
+    return run
+
+
+def _backtest(composed: DictConfig, folder: Path, arguments: list[str]) -> None:
+    config = typed(composed)
+    from gpubt.pipeline import run_backtest
+    from gpubt.report.terminal import render
+
+    render(run_backtest(config, folder=folder), arguments=arguments)
+
+
+def _check_flags(arguments: list[str]) -> None:
+    """Refuse a flag that Hydra does not have; its own parser would print its usage over several lines."""
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    parser.error = Parser(prog="gpubt run").error  # type: ignore[method-assign]
+    flags = parser.parse_args(arguments)
+    refuse_keyless(flags.overrides)
+    if flags.config_dir is not None and not Path(flags.config_dir).is_dir():
+        raise InputError(f"--config-dir must be a folder of configuration files, got {flags.config_dir!r}")
+
+
+@contextmanager
+def _process_state(arguments: list[str]) -> Iterator[None]:
+    """`hydra.main` reads sys.argv, raises what goes wrong only with HYDRA_FULL_ERROR (else it prints and exits), and adds log handlers."""
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = ["gpubt", *arguments], "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        if full is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full
+
+
+def _refusal(error: Exception) -> Exception:
+    """What escaped Hydra, as the input's fault where it is: jobs keep their failures to themselves, so this is about composing."""
+    if isinstance(error, (GpubtError, BrokenPipeError)):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        return InputError(f"can't use {error.filename}: {error.strerror}")
+    try:
+        return explain(error)
+    except Exception as ours:
+        return ours

@@ -1,0 +1,94 @@
+"""Bars: typed columns of one symbol, in order of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PRICES = ("open", "high", "low", "close")
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """`n` bars of `symbol`. Columns are C-contiguous, shape `(n,)`; `time` is the bar's open in nanoseconds UTC.
+
+    `volume` is None when it was not asked for, NaN where the source has none. Nothing is checked here: see `validate`.
+    """
+
+    symbol: str
+    time: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def n(self) -> int:
+        """Number of bars."""
+        return len(self.time)
+
+    @property
+    def nbytes(self) -> int:
+        """Raw bytes of the columns: what memory ratios are measured against."""
+        return sum(column.nbytes for column in self.columns().values())
+
+    @cached_property
+    def spacing(self) -> int:
+        """Nanoseconds between bars: see `spacing`."""
+        return spacing(self.time)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The loaded columns by name, `time` first."""
+        columns: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in ("time", *PRICES)}
+        return columns if self.volume is None else columns | {"volume": self.volume}
+
+    @classmethod
+    def from_arrow(cls, table: Any, symbol: str = "BARS") -> Bars:
+        """A copy of anything with `__arrow_c_stream__` (a table of pyarrow, polars, pandas, ...).
+
+        Columns are found as in a Parquet file: timestamp (or time, datetime, date), open, high, low, close and, if there, volume.
+        Raises DataError for a missing column or a type that does not convert exactly.
+        """
+        import pyarrow as pa
+
+        from gpubt.data.arrow import fill, find_columns
+
+        table = pa.table(table)
+        names = find_columns(table.schema, "the table", optional=("volume",))
+        columns = {field: empty(table.num_rows, field) for field in names}
+        for field, name in names.items():
+            row = 0
+            for chunk in table.column(name).chunks:
+                fill(columns[field][row : row + len(chunk)], chunk, name, row)
+                row += len(chunk)
+        return cls(symbol, **columns)
+
+
+def empty(n: int, field: str) -> NDArray[Any]:
+    """An uninitialised column of `n` rows, int64 for `time` and else float64, aligned to 64 bytes."""
+    raw = np.empty(n * 8 + ALIGNMENT, np.uint8)
+    skip = -raw.ctypes.data % ALIGNMENT
+    return raw[skip : skip + n * 8].view(np.int64 if field == "time" else np.float64)
+
+
+def spacing(time: NDArray[np.int64], windows: int = 64, width: int = 1024) -> int:
+    """The most common time between neighbours in nanoseconds, the smaller of equally common ones; 0 for fewer than two bars.
+
+    Of more than `windows * width` bars only evenly spread windows are looked at: all differences would cost a column of memory.
+    """
+    if len(time) <= windows * width:
+        differences = np.diff(time)
+    else:
+        starts = np.linspace(0, len(time) - width, windows).astype(np.int64)
+        differences = np.concatenate([np.diff(time[start : start + width]) for start in starts])
+    values, counts = np.unique(differences, return_counts=True)
+    return int(values[np.argmax(counts)]) if len(values) else 0

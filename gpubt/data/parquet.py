@@ -1,0 +1,218 @@
+"""Bars in a Parquet file: only the row groups and columns that are needed, straight into typed arrays.
+
+Peak memory stays near the bars themselves: small batches, no read-ahead of whole column chunks (`pre_buffer=False`) and a small
+stream buffer. One-call readers hold several times the bars.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from gpubt.data.arrow import fill, find_columns
+from gpubt.data.bars import Bars, empty
+from gpubt.data.clock import DAY, SECOND, time_text
+from gpubt.data.symbols import find_symbol
+from gpubt.errors import DataError
+
+BATCH = 32_768  # rows; with BUFFER, measured: as fast as larger ones, and less memory
+BUFFER = 1 << 18  # bytes
+MAGIC = b"PAR1"
+TIME_UNITS = {"milliseconds": SECOND // 1000, "microseconds": 1000, "nanoseconds": 1}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows `start` to `stop` (exclusive, counted in the file) of row group `group`; `whole` if they are all of it."""
+
+    group: int
+    start: int
+    stop: int
+    whole: bool = True
+
+
+class ParquetSource:
+    """One symbol's bars in a Parquet file, sorted by time; in a file of several symbols its rows must stand together.
+
+    `bytes_read` counts the footer and the compressed column chunks of every row group that was touched.
+    Raises DataError for a file that can't be used, ConfigError for a symbol that it has not.
+    """
+
+    def __init__(self, path: Path, symbol: str | None = None) -> None:
+        self.path = path
+        self.where = f"data.path={path}"
+        _check_file(path, self.where)
+        with self._explained(), pq.ParquetFile(path) as file:
+            self.metadata = file.metadata
+            self.schema: pa.Schema = file.schema_arrow
+        if not self.metadata.num_rows:
+            raise DataError(f"{self.where} has no rows")
+        self.names = find_columns(self.schema, self.where)
+        self.bytes_read = int(self.metadata.serialized_size)
+        column = next((name for name in self.schema.names if name.lower() == "symbol"), None)
+        rows = range(self.metadata.num_rows)
+        if column is not None:
+            symbol, rows = find_symbol(self, column, symbol)
+        self.symbol = symbol or path.stem
+        self.rows = rows  # of the symbol, in the file
+
+    @property
+    def rows_available(self) -> int:
+        """Rows of the symbol."""
+        return len(self.rows)
+
+    def span(self) -> tuple[int, int]:
+        """Time of the first and of the last row, nanoseconds UTC."""
+        return self._times[0][0], self._times[-1][1]
+
+    def row_at(self, time: int) -> int:
+        """The first row at or after `time` by the row groups' statistics; only the times of the row group around it are read."""
+        spans = self.spans(self.rows)
+        found = bisect_left(self._times, time, key=lambda bounds: bounds[1])
+        if found == len(spans):
+            return self.rows_available
+        row = spans[found].start
+        if time > self._times[found][0]:
+            for times in self._read_times(spans[found]):
+                inside = int(np.searchsorted(times, time))
+                row += inside
+                if inside < len(times):
+                    break
+        return row - self.rows.start
+
+    def read(self, lo: int, hi: int, columns: Collection[str] = ()) -> Bars:
+        """Rows `lo` to `hi` (exclusive): time and prices, and volume if `columns` has it. Raises DataError."""
+        names = find_columns(self.schema, self.where, required=[*self.names, *(["volume"] if "volume" in columns else [])])
+        out = {field: empty(hi - lo, field) for field in names}
+        spans = self.spans(range(self.rows.start + lo, self.rows.start + hi))
+        done = 0
+        for batch in self.batches(spans, list(names.values())):
+            for field, name in names.items():
+                fill(out[field][done : done + len(batch)], batch.column(name), name, lo + done)
+            done += len(batch)
+        return Bars(self.symbol, **out)
+
+    def spans(self, rows: range) -> list[Span]:
+        """The parts of `rows` (in the file) by row group; empty ones left out."""
+        spans, end = [], 0
+        for group in range(self.metadata.num_row_groups):
+            first, end = end, end + self.metadata.row_group(group).num_rows
+            start, stop = max(first, rows.start), min(end, rows.stop)
+            if start < stop:
+                spans.append(Span(group, start, stop, whole=(start, stop) == (first, end)))
+        return spans
+
+    def batches(self, spans: list[Span], columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Columns of the rows in `spans`, which follow each other, in batches that do not depend on where row groups begin."""
+        if not spans:
+            return
+        groups = [span.group for span in spans]
+        self.bytes_read += sum(self._chunk(group, name).total_compressed_size for group in groups for name in columns)
+        row = sum(self.metadata.row_group(group).num_rows for group in range(groups[0]))
+        options = {"pre_buffer": False, "buffer_size": BUFFER, "page_checksum_verification": True}  # of pages that have checksums
+        with self._explained(), pq.ParquetFile(self.path, metadata=self.metadata, **options) as file:
+            for batch in file.iter_batches(BATCH, row_groups=groups, columns=columns):
+                start, stop = max(row, spans[0].start), min(row + len(batch), spans[-1].stop)
+                if start < stop:
+                    yield batch.slice(start - row, stop - start)
+                row += len(batch)
+                if row >= spans[-1].stop:
+                    return
+        if row < spans[-1].stop:
+            raise DataError(f"{self.where} is damaged: its rows end at {row} of {spans[-1].stop}")
+
+    def statistics(self, group: int, column: str) -> Any | None:
+        """The row group's statistics of `column`, or None when they lack a minimum and maximum."""
+        statistics = self._chunk(group, column).statistics
+        return statistics if statistics is not None and statistics.has_min_max else None
+
+    def _chunk(self, group: int, column: str) -> Any:
+        return self.metadata.row_group(group).column(self._leaves[column])
+
+    @cached_property
+    def _leaves(self) -> dict[str, int]:
+        """Index of each flat column: nested ones, which hold no bars, count several."""
+        return {self.metadata.schema.column(i).path: i for i in range(self.metadata.num_columns)}
+
+    @cached_property
+    def _times(self) -> list[tuple[int, int]]:
+        """First and last time of the symbol's rows in each row group. DataError unless the row groups follow each other in time."""
+        times = [self._statistics_times(span) or self._first_last(span) for span in self.spans(self.rows)]
+        for i in range(1, len(times)):
+            if times[i][0] <= times[i - 1][1]:
+                follows = f"{time_text(times[i][0])} follows {time_text(times[i - 1][1])}"
+                raise DataError(f"{self.where} is not in order of time, {follows} across row groups; sort it by time")
+        return times
+
+    def _statistics_times(self, span: Span) -> tuple[int, int] | None:
+        statistics = self.statistics(span.group, self.names["time"]) if span.whole else None
+        unit = self._time_unit
+        return None if statistics is None or unit is None else (statistics.min_raw * unit, statistics.max_raw * unit)
+
+    @cached_property
+    def _time_unit(self) -> int | None:
+        """Nanoseconds of the stored integers' unit; None for a kind of time whose statistics are not used (int96)."""
+        column = self.metadata.schema.column(self._leaves[self.names["time"]])
+        kind = json.loads(column.logical_type.to_json())
+        if kind["Type"] == "Date":
+            return DAY
+        if kind["Type"] == "Timestamp":
+            return TIME_UNITS.get(kind["timeUnit"])
+        return 1 if column.physical_type == "INT64" else None
+
+    def _first_last(self, span: Span) -> tuple[int, int]:
+        ends = [(int(times[0]), int(times[-1])) for times in self._read_times(span)]
+        return ends[0][0], ends[-1][1]
+
+    def _read_times(self, span: Span) -> Iterator[NDArray[np.int64]]:
+        name = self.names["time"]
+        row = span.start - self.rows.start
+        for batch in self.batches([span], [name]):
+            times = np.empty(len(batch), np.int64)
+            fill(times, batch.column(name), name, row)
+            yield times
+            row += len(batch)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What Arrow says about a damaged file, as a DataError."""
+        try:
+            yield
+        except pa.ArrowMemoryError:
+            raise
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise DataError(f"{self.where} is damaged or no Parquet file that can be read: {reason}") from None
+
+
+def _check_file(path: Path, where: str) -> None:
+    """DataError for what is no readable Parquet file, by its first and last bytes."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(MAGIC))
+            size = file.seek(0, 2)
+            file.seek(max(0, size - len(MAGIC)))
+            tail = file.read(len(MAGIC))
+    except FileNotFoundError:
+        raise DataError(f"{where} does not exist; give an existing Parquet file") from None
+    except IsADirectoryError:
+        raise DataError(f"{where} is a directory; give one Parquet file in it") from None
+    except OSError as error:
+        raise DataError(f"{where} can't be read: {error.strerror}") from None
+    if not size:
+        raise DataError(f"{where} is empty (0 bytes); give a Parquet file")
+    if head != MAGIC:
+        raise DataError(f"{where} is not a Parquet file; convert it to Parquet")
+    if tail != MAGIC:
+        raise DataError(f"{where} is truncated: a Parquet file ends with its footer, this one after {size} bytes without")

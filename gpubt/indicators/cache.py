@@ -1,0 +1,122 @@
+"""Indicators computed once and kept: lazily, within a budget of bytes, on any backend.
+
+One cache serves one data set on one device. What it keeps is keyed by data digest, series, dtype and device, and it refuses columns
+of other data: an array of the same name from other bars would pass unnoticed through everything after it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+from gpubt.errors import ConfigError, DataError, accepted
+from gpubt.indicators.definitions import first_valid
+from gpubt.indicators.series import Series
+
+Array = Any  # numpy.ndarray or a device array: `nbytes`, `dtype` and a length are all that is used
+Compute = Callable[[str, tuple[Array, ...], int, tuple[float, ...]], Array]
+Key = tuple[str, Series, str, str]
+
+DTYPE = "float64"
+
+
+class IndicatorCache:
+    """Get-or-compute for the indicators of one data set. Not for use by several threads at once.
+
+    `compute(name, inputs, first, params)` makes an array; `columns` are the bars' own arrays, which don't count against the budget.
+    """
+
+    def __init__(self, compute: Compute, columns: Mapping[str, Array], dataset: str, device: str, budget_bytes: int) -> None:
+        self._compute, self._columns = compute, columns
+        self._dataset, self._device = dataset, device
+        self._budget = budget_bytes
+        self._kept: OrderedDict[Key, Array] = OrderedDict()  # least recently used first
+        self._in_use: list[Key] = []  # inputs of the computations in flight, the innermost last
+        self._bars = len(next(iter(columns.values()))) if columns else 0
+        self._hits = self._misses = self._evictions = self._bytes = self._peak = 0
+        self._seconds = 0.0
+        self._computed: list[str] = []
+        self.check(dataset, columns)
+
+    def key(self, series: Series) -> Key:
+        """What an array is kept under."""
+        return self._dataset, series, DTYPE, self._device
+
+    def check(self, dataset: str, columns: Mapping[str, Array]) -> None:
+        """Raise DataError unless `columns`, of data digest `dataset`, are the bars that this cache serves."""
+        if dataset != self._dataset:
+            raise DataError(f"the indicator cache serves data set {self._dataset}, got columns of {dataset}; a cache serves one data set")
+        for name, column in columns.items():
+            if len(column) != self._bars:
+                raise DataError(f"the indicator cache holds arrays of {self._bars} bars, got column {name} of {len(column)} bars")
+            if str(column.dtype) != DTYPE:
+                raise DataError(f"the indicator cache takes columns of {DTYPE}, got column {name} of {column.dtype}")
+
+    def get(self, series: Series) -> Array:
+        """The array of `series` (bars,), float64: a column as it is, an indicator from the cache or computed with what it reads.
+
+        Raises ConfigError for a column that the bars lack.
+        """
+        if series.is_column:
+            if series.name not in self._columns:
+                raise ConfigError(f"the bars have no column {series.name!r}; {accepted(self._columns, series.name)}")
+            return self._columns[series.name]
+        key = self.key(series)
+        if key in self._kept:
+            self._hits += 1
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        self._misses += 1
+        array = self._make(series)
+        self._keep(key, array)
+        return array
+
+    def stats(self) -> dict[str, Any]:
+        """Counts of hits, misses and evictions, bytes kept now and at the peak (with an array just computed), the names computed in their
+        order, and the seconds spent in `compute` (on a device: as long as that waits)."""
+        return {
+            "hits": self._hits,
+            "misses": self._misses,
+            "evictions": self._evictions,
+            "bytes": self._bytes,
+            "peak_bytes": self._peak,
+            "computed": list(self._computed),
+            "seconds": self._seconds,
+        }
+
+    def _make(self, series: Series) -> Array:
+        """Compute `series`; its inputs stay until it is done, even where they have to be computed first."""
+        held = len(self._in_use)
+        try:
+            inputs = []
+            for one in series.inputs:
+                inputs.append(self.get(one))
+                self._in_use.append(self.key(one))
+            self._make_room(inputs[0].nbytes)  # the result's too; before it is there
+            begin = perf_counter()
+            array = self._compute(series.name, tuple(inputs), max(map(first_valid, series.inputs)), series.params)
+            self._seconds += perf_counter() - begin
+        finally:
+            del self._in_use[held:]
+        self._computed.append(str(series))
+        self._peak = max(self._peak, self._bytes + array.nbytes)
+        return array
+
+    def _keep(self, key: Key, array: Array) -> None:
+        """Keep an array at the recently used end, if it fits beside those that are being read."""
+        self._make_room(array.nbytes)
+        if self._bytes + array.nbytes <= self._budget:
+            self._kept[key] = array
+            self._bytes += array.nbytes
+
+    def _make_room(self, size: int) -> None:
+        """Let go of the least recently used arrays that nothing is reading, until `size` bytes fit; of none for what never fits."""
+        if size > self._budget:
+            return
+        for key in [key for key in self._kept if key not in self._in_use]:
+            if self._bytes + size <= self._budget:
+                return
+            self._bytes -= self._kept.pop(key).nbytes
+            self._evictions += 1

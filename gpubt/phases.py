@@ -1,0 +1,75 @@
+"""Phases of a run: one context manager gives the wall time, the NVTX range and the device wait, so nothing else holds timing code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from time import perf_counter
+from typing import Any
+
+DOMAIN = "gpubt"
+
+
+@cache
+def _nvtx() -> Any:
+    """The nvtx module, or None where it isn't installed (no wheel for macOS) or its library doesn't load."""
+    try:
+        import nvtx
+    except (ImportError, OSError):
+        return None
+    return nvtx
+
+
+def _range(name: str, counts: dict[str, int]) -> AbstractContextManager[Any]:
+    """An NVTX range whose payload is the first count; costs half a microsecond when no profiler is attached."""
+    nvtx = _nvtx()
+    if nvtx is None:
+        return nullcontext()
+    payload = int(next(iter(counts.values()))) if counts else None
+    annotation: AbstractContextManager[Any] = nvtx.annotate(name, domain=DOMAIN, payload=payload)
+    return annotation
+
+
+class Phases:
+    """Seconds and calls of each phase, in the order of first use.
+
+    A phase inside another one is a range in the profiler's timeline, but its time belongs to the outer phase, so that the recorded
+    seconds add up to the time of the run. One object belongs to one run and one thread.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._calls: dict[str, int] = {}
+        self._depth = 0
+
+    @contextmanager
+    def phase(self, name: str, wait: Callable[[], None] | None = None, **counts: int) -> Iterator[None]:
+        """Time the block as `name`. `wait` (a device's synchronize) runs at the end of a block that succeeds, within its time.
+
+        `counts`, such as `bars=n, sets=1`, say how much work it is; the first is the range's payload. An exception is recorded as time
+        spent, closes the range and passes on.
+        """
+        outermost = self._depth == 0
+        if outermost:
+            self._seconds.setdefault(name, 0.0)
+            self._calls[name] = self._calls.get(name, 0) + 1
+        self._depth += 1
+        start = perf_counter()
+        try:
+            with _range(name, counts):
+                yield
+                if wait is not None:
+                    wait()
+        finally:
+            self._depth -= 1
+            if outermost:
+                self._seconds[name] += perf_counter() - start
+
+    def record(self) -> dict[str, dict[str, float | int]]:
+        """`{"scan": {"seconds": 0.01, "calls": 1}, ...}`, for the benchmark record."""
+        return {name: {"seconds": seconds, "calls": self._calls[name]} for name, seconds in self._seconds.items()}
+
+    def total(self) -> float:
+        """Seconds spent in all phases."""
+        return sum(self._seconds.values())

@@ -1,0 +1,100 @@
+"""One backtest, from configuration to result. Each arrow of the flow is a phase here, in this order, and nothing else starts one:
+
+slice -> ingest -> transfer -> indicators -> scan -> simulate -> metrics -> write
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from gpubt.config import Config, check, resolve
+from gpubt.records.result import RunResult
+
+if TYPE_CHECKING:
+    from gpubt.backends.base import Backend
+
+
+def run_backtest(config: Config, *, backend: Backend | None = None, folder: Path | None = None) -> RunResult:
+    """Run `config`; write the run folder if one is given. `backend` replaces the one that `config.backend` names (for tests).
+
+    Raises GpubtError, with one sentence, for everything that is the input's fault. Nothing is written unless the run succeeds.
+    """
+    started = perf_counter()
+    check(config)
+    config = resolve(_answered(config))
+
+    from gpubt.backends import get_backend
+    from gpubt.data.rows import resolve_rows
+    from gpubt.data.source import open_source
+    from gpubt.data.validate import validate
+    from gpubt.indicators.cache import IndicatorCache
+    from gpubt.metrics import account
+    from gpubt.phases import Phases
+    from gpubt.records.benchmark import Meter, benchmark_record
+    from gpubt.records.equity import Equity
+    from gpubt.records.folder import run_folder
+    from gpubt.records.summary import summarise
+    from gpubt.simulate.entries import load_entries
+    from gpubt.simulate.ledger import to_table
+    from gpubt.simulate.parameters import parameters
+    from gpubt.strategy.plan import plan
+
+    phases, planned = Phases(), plan(config)
+    phase = phases.phase
+    with phase("slice"):
+        source = open_source(config.data, config.seed)
+        lo, hi = resolve_rows(source, config.data)
+    backend, reason = (backend, "given by the caller") if backend else get_backend(config.backend, work=hi - lo)
+    meter = Meter(backend)
+    with phase("ingest", bars=hi - lo):
+        bars = source.read(lo, hi, planned.columns)
+        report = validate(bars, lo, hi)
+    with phase("transfer", wait=backend.wait, bars=bars.n):
+        market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"})
+    with phase("indicators", wait=backend.wait, bars=bars.n):
+        cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))
+        series = {one: cache.get(one) for one in planned.series}
+        atr = cache.get(planned.atr) if planned.atr else None
+    params = parameters(config)
+    if planned.program:
+        with phase("scan", wait=backend.wait, bars=bars.n):
+            masks = backend.scan(planned.program, series, bars.n)
+        with phase("simulate", wait=backend.wait, bars=bars.n, sets=1):
+            ledger = backend.simulate(market, masks, atr, params, config.sim.mode)
+    else:
+        with phase("scan", bars=bars.n):
+            entries = load_entries(config, bars.time, bars.symbol)
+        with phase("simulate", wait=backend.wait, bars=bars.n, sets=len(entries)):
+            ledger = backend.simulate_list(market, entries, atr, params, config.sim.mode)
+    with phase("metrics", wait=backend.wait, bars=bars.n):
+        trades = backend.trades(ledger)
+        measured = account.measure(backend, market, ledger, bars, config)
+        table = to_table(trades, bars.time, bars.symbol)
+        equity = Equity(bars, trades, measured, config)
+        summary = summarise(config, source, bars, report, ledger, trades, measured)
+    with run_folder(folder) as out:
+        with phase("write"):
+            out.config(config)
+            out.trades(table)
+            out.equity(equity.stream())
+        record = benchmark_record(config, source, bars, report, backend, reason, phases, cache, meter, len(trades), perf_counter() - started)
+        summary["warnings"] += record["warnings"]
+        out.summary(summary)
+        out.benchmark(record)
+    return RunResult(config, table, equity.table(), summary["metrics"], summary, record, folder)
+
+
+def _answered(config: Config) -> Config:
+    """The configuration with `data.frac=ask` answered on the terminal."""
+    if config.data.frac != "ask":
+        return config
+    import sys
+
+    from gpubt.data.rows import ask_fraction
+
+    frac, portion = ask_fraction(sys.stdin, sys.stderr)
+    data: Any = replace(config.data, frac=frac, portion=portion)
+    return replace(config, data=data)

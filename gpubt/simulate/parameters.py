@@ -1,0 +1,61 @@
+"""The resolved configuration as the record that kernels take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from gpubt.config import Config, Sizing, Stop, Target
+from gpubt.simulate import layout as k
+
+AT = {"next_open": k.AT_OPEN, "open": k.AT_OPEN, "close": k.AT_CLOSE}
+ANCHORS = {"fill": k.ANCHOR_FILL, "signal_close": k.ANCHOR_SIGNAL_CLOSE}
+POLICIES = {"stop_first": k.STOP_FIRST, "target_first": k.TARGET_FIRST, "ohlc": k.OHLC, "olhc": k.OLHC, "adaptive": k.ADAPTIVE}
+OPPOSITE = {"ignore": k.IGNORE, "close": k.CLOSE, "reverse": k.REVERSE}
+KINDS = {"pct": k.PCT, "offset": k.OFFSET, "atr": k.ATR, "r": k.R_MULTIPLE}
+SIZES = {"percent_equity": k.PERCENT_EQUITY, "fixed_units": k.FIXED_UNITS, "fixed_cash": k.FIXED_CASH}
+
+
+def level(config: Stop | Target) -> tuple[int, float]:
+    """Kind and value of a stop or target; (NONE, 0.0) when none is set."""
+    return next(((KINDS[name], float(value)) for name, value in vars(config).items() if value is not None), (k.NONE, 0.0))
+
+
+def _size(config: Sizing) -> tuple[int, float]:
+    return next((kind, float(value)) for name, kind in SIZES.items() if (value := getattr(config, name)) is not None)
+
+
+def needs_atr(config: Config) -> bool:
+    """Whether a stop or target is a multiple of ATR."""
+    return config.exits.stop.atr is not None or config.exits.target.atr is not None
+
+
+def parameters(config: Config) -> NDArray[Any]:
+    """One `layout.PARAMS` record (shape (1,)) of a resolved configuration."""
+    stop, target, size = level(config.exits.stop), level(config.exits.target), _size(config.sizing)
+    commission = config.costs.commission
+    return k.record(
+        k.PARAMS,
+        capital=config.capital,
+        size_kind=size[0],
+        size_value=size[1],
+        max_leverage=config.sizing.max_leverage or 1.0,
+        lot=config.sizing.lot or 0.0,
+        commission_rate=commission.rate,
+        commission_per_unit=commission.per_unit,
+        commission_fixed=commission.fixed,
+        commission_minimum=commission.minimum,
+        slippage_rate=config.costs.slippage.rate,
+        stop_kind=stop[0],
+        stop_value=stop[1],
+        target_kind=target[0],
+        target_value=target[1],
+        anchor=ANCHORS[config.exits.anchor or "fill"],
+        max_bars=config.exits.max_bars or 0,
+        entry_at=AT[config.entry.at],
+        exit_at=AT[config.exit.at or config.entry.at],
+        time_at=AT[config.time.at or config.entry.at],
+        same_bar=POLICIES[config.sim.same_bar],
+        on_opposite=OPPOSITE[config.on_opposite or "ignore"],
+    )

@@ -1,0 +1,100 @@
+"""The functions of the rule language: their arguments, and the expression that a call stands for. Every indicator is one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gpubt.indicators.definitions import DEFINITIONS, Definition, series
+from gpubt.indicators.series import Series
+from gpubt.strategy.expr import Expression, Load, Numeric, Rule, absolute, both, compare, delayed, lagged, throughout, within
+
+LONGEST = 1_000_000  # bars that one shift or window may reach back
+
+# kind of argument: what a message calls it
+KINDS = {
+    "number": "a number",
+    "rule": "a rule",
+    "any": "a number or a rule",
+    "series": "a column or an indicator",
+    "constant": "a constant number",
+    "shift": f"a constant whole number from 0 to {LONGEST}",
+    "bars": f"a constant whole number from 1 to {LONGEST}",
+}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument: `kind` is a key of KINDS; None as default: it must be given."""
+
+    name: str
+    kind: str
+    default: int | None = None
+
+
+@dataclass(frozen=True)
+class Function:
+    """`build` takes the arguments in order, each as its kind: an expression, a Series, or a plain number."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+    build: Callable[..., Expression]
+
+    @property
+    def signature(self) -> str:
+        """As it is written: `rising(x, n=1)`."""
+        return f"{self.name}({', '.join(a.name if a.default is None else f'{a.name}={a.default}' for a in self.arguments)})"
+
+
+def _crosses_above(a: Numeric, b: Numeric) -> Rule:
+    return both(compare(">", a, b), delayed(compare("<=", a, b), 1))
+
+
+def _crosses_below(a: Numeric, b: Numeric) -> Rule:
+    return both(compare("<", a, b), delayed(compare(">=", a, b), 1))
+
+
+def _shift(x: Any, n: int) -> Expression:
+    return delayed(x, n) if isinstance(x, Rule) else lagged(x, n)
+
+
+def _rising(x: Numeric, n: int) -> Rule:
+    return throughout(compare(">", x, lagged(x, 1)), n)
+
+
+def _falling(x: Numeric, n: int) -> Rule:
+    return throughout(compare("<", x, lagged(x, 1)), n)
+
+
+def _between(x: Numeric, low: Numeric, high: Numeric) -> Rule:
+    return both(compare(">=", x, low), compare("<=", x, high))
+
+
+def _indicator(definition: Definition) -> Function:
+    """The indicator as a function of its series, then of its parameters."""
+    count = definition.inputs if isinstance(definition.inputs, int) else 0
+    inputs = [Argument(name, "series") for name in ("x", "y", "z")[:count]]
+    params = [Argument(parameter.name, "constant") for parameter in definition.params]
+
+    def build(*values: Any) -> Expression:
+        chosen: tuple[Series, ...] = values[:count]
+        return Load(series(definition.name, chosen, values[count:]))
+
+    return Function(definition.name, (*inputs, *params), build)
+
+
+_NUMBERS = (Argument("a", "number"), Argument("b", "number"))
+_STEPS = (Argument("x", "number"), Argument("n", "bars", 1))
+_RULES = (
+    Function("crosses_above", _NUMBERS, _crosses_above),
+    Function("crosses_below", _NUMBERS, _crosses_below),
+    Function("shift", (Argument("x", "any"), Argument("n", "shift")), _shift),
+    Function("within", (Argument("rule", "rule"), Argument("n", "bars")), within),
+    Function("rising", _STEPS, _rising),
+    Function("falling", _STEPS, _falling),
+    Function("between", (Argument("x", "number"), Argument("low", "number"), Argument("high", "number")), _between),
+    Function("abs", (Argument("x", "number"),), absolute),
+)
+
+FUNCTIONS: dict[str, Function] = {f.name: f for f in (*map(_indicator, DEFINITIONS.values()), *_RULES)}

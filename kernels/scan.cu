@@ -1,0 +1,69 @@
+// Signal masks: bar t is bit t & 63 of word t >> 6. The codes are those of gpubt/strategy/program.py (a test compares them).
+enum { OP_LOAD, OP_CONST, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_NEG, OP_ABS, OP_GT, OP_GE, OP_LT, OP_LE, OP_EQ, OP_NE, OP_VALID };
+enum { MASK_AND, MASK_OR, MASK_ANDNOT, MASK_NOT, MASK_SHIFT };
+
+// Rows (opcode, argument, shift) from `code` to the first comparison, for bar t < n: whether it holds.
+FN bool compared(const i64 *code, const double *constants, const double *const *series, i64 t) {
+  double stack[8];
+  int top = -1;
+  for (;; code += 3) {
+    double b = top >= 0 ? stack[top] : 0.0, a = top >= 1 ? stack[top - 1] : 0.0;
+    switch (code[0]) {
+      case OP_LOAD: stack[++top] = t >= code[2] ? series[code[1]][t - code[2]] : not_a_number(); break;
+      case OP_CONST: stack[++top] = constants[code[1]]; break;
+      case OP_ADD: stack[--top] = a + b; break;
+      case OP_SUB: stack[--top] = a - b; break;
+      case OP_MUL: stack[--top] = a * b; break;
+      case OP_DIV: stack[--top] = a / b; break;
+      case OP_NEG: stack[top] = -b; break;
+      case OP_ABS: stack[top] = __longlong_as_double(__double_as_longlong(b) & 0x7fffffffffffffffll); break;  // also of -0.0
+      case OP_GT: return a > b;
+      case OP_GE: return a >= b;
+      case OP_LT: return a < b;
+      case OP_LE: return a <= b;
+      case OP_EQ: return a == b;
+      case OP_NE: return a != b;
+      default: return b == b;
+    }
+  }
+}
+
+// masks[output * words + w]: one warp a word, in two ballots, for each comparison of the program in turn.
+KERNEL scan_compare(const i64 *code, i64 rows, const double *constants, const double *const *series, i64 n, u64 *masks) {
+  const i64 words = n / 64 + 1;
+  for (i64 w = THREAD / WARP; w < words; w += THREADS / WARP) {
+    i64 from = 0;
+    for (i64 row = 0; row < rows; row++) {
+      if (code[3 * row] < OP_GT) continue;
+      const i64 *part = code + 3 * from;
+      auto half = [=](i64 t) { return ballot([=](int lane) { return t + lane < n && compared(part, constants, series, t + lane); }); };
+      const u64 word = half(64 * w) | (u64)half(64 * w + 32) << 32;
+      if (THREAD % WARP == 0) masks[code[3 * row + 1] * words + w] = word;
+      from = row + 1;
+    }
+  }
+}
+
+// Word w of the mask k bars later: zeros enter.
+FN u64 moved(const u64 *mask, i64 w, i64 k) {
+  const i64 at = w - (k >> 6);
+  const int part = (int)(k & 63);
+  const u64 high = at >= 0 ? mask[at] << part : 0;
+  return at > 0 && part ? high | mask[at - 1] >> (64 - part) : high;
+}
+
+// out = a op (b << k), or the operation on a alone; bits from n on are 0.
+KERNEL scan_combine(i64 op, const u64 *a, const u64 *b, i64 k, i64 n, u64 *out) {
+  const i64 words = n / 64 + 1;
+  for (i64 w = THREAD; w < words; w += THREADS) {
+    u64 word;
+    switch (op) {
+      case MASK_AND: word = a[w] & moved(b, w, k); break;
+      case MASK_OR: word = a[w] | moved(b, w, k); break;
+      case MASK_ANDNOT: word = a[w] & ~moved(b, w, k); break;
+      case MASK_NOT: word = ~a[w]; break;
+      default: word = moved(a, w, k);
+    }
+    out[w] = w == words - 1 ? word & ((1ull << (n & 63)) - 1) : word;
+  }
+}

@@ -1,0 +1,44 @@
+"""Every CUDA source compiles for the devices it is meant for, and nothing in them is contracted to a fused multiply-add."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import nvrtc
+
+from gpubt.resources import kernel_sources
+
+FUSED = re.compile(r"\bfma\.r[nzmp]\.f64")
+
+
+@pytest.fixture(autouse=True)
+def library(request: pytest.FixtureRequest) -> None:
+    nvrtc.need(request)
+
+
+def archs() -> list[str]:
+    """The oldest that the installed NVRTC compiles for, and Hopper."""
+    return [f"sm_{min(nvrtc.architectures())}", "sm_90"] if nvrtc.library() else ["oldest", "sm_90"]
+
+
+@pytest.mark.parametrize("arch", archs())
+def test_all_sources_compile_without_fused_multiply_add(arch: str) -> None:
+    sources = "\n".join(kernel_sources().values())
+    ptx = nvrtc.compile(sources, arch)
+    assert not FUSED.findall(ptx)
+    assert set(re.findall(r"^KERNEL (\w+)\(", sources, re.M)) == set(re.findall(r"\.entry (\w+)\(", ptx))
+
+
+def test_the_search_for_fused_multiply_add_finds_one() -> None:
+    ptx = nvrtc.compile('extern "C" __global__ void f(double *x) { x[0] = fma(x[0], x[1], x[2]); }', "sm_90")
+    assert FUSED.search(ptx)
+
+
+def test_a_mistake_is_reported_with_the_compilers_words() -> None:
+    with pytest.raises(ValueError, match="undefined_name"):
+        nvrtc.compile('extern "C" __global__ void f(double *x) { x[0] = undefined_name; }', "sm_90")

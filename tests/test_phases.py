@@ -1,0 +1,126 @@
+"""Phases: times add up, exceptions pass, and a profiler sees the ranges."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gpubt import phases
+from gpubt.phases import Phases
+
+# A profiler in miniature: NVTX loads it through NVTX_INJECTION64_PATH, and it prints the ranges of domains. Event attributes begin with
+# u16 version, u16 size, u32 category, i32 colour type, u32 colour, i32 payload type, i32 reserved, i64 payload, i32 message type, message.
+PROFILER = r"""
+#include <stdio.h>
+#include <stdlib.h>
+typedef struct { unsigned short version, size; unsigned category; int color_type; unsigned color; int payload_type, reserved;
+  long long payload; int message_type; const void *message; } Event;
+typedef struct { size_t size; int (*functions)(int module, void ****table, unsigned *count); } Callbacks;
+static void *create(const char *name) { printf("domain %s\n", name); return malloc(1); }
+static void *text(void *domain, const char *value) { (void)domain; return (void *)value; }
+static int push(void *domain, const Event *e) {
+  (void)domain;
+  printf("push %s %lld\n", (const char *)e->message, e->payload_type == 2 ? e->payload : -1);
+  return 0;
+}
+static int pop(void *domain) { (void)domain; printf("pop\n"); return 0; }
+static void destroy(void *domain) { (void)domain; }
+int InitializeInjectionNvtx2(const void *(*export_table)(unsigned)) {
+  const Callbacks *callbacks = export_table(1);
+  void ***table;
+  unsigned count;
+  callbacks->functions(5, &table, &count);
+  *table[4] = push; *table[5] = pop; *table[10] = text; *table[12] = create; *table[14] = destroy;
+  setvbuf(stdout, 0, _IONBF, 0);
+  return 1;
+}
+"""
+PROFILED = """
+from gpubt.phases import Phases
+phases = Phases()
+with phases.phase("ingest", bars=7, sets=1):
+    with phases.phase("slice"):
+        pass
+try:
+    with phases.phase("scan", bars=8):
+        raise ValueError
+except ValueError:
+    pass
+"""
+
+
+def test_seconds_and_calls_in_the_order_of_first_use() -> None:
+    run = Phases()
+    for name in ("ingest", "scan", "ingest"):
+        with run.phase(name):
+            time.sleep(0.002)
+    record = run.record()
+    assert list(record) == ["ingest", "scan"]
+    assert [phase["calls"] for phase in record.values()] == [2, 1]
+    assert record["ingest"]["seconds"] >= 0.004
+    assert run.total() == sum(phase["seconds"] for phase in record.values())
+
+
+def test_an_inner_phase_belongs_to_the_outer_one() -> None:
+    run = Phases()
+    with run.phase("write"), run.phase("transfer"), run.phase("write"):
+        pass
+    assert {name: phase["calls"] for name, phase in run.record().items()} == {"write": 1}
+
+
+def test_the_wait_counts_and_runs_only_after_success() -> None:
+    waits: list[str] = []
+    run = Phases()
+    with run.phase("scan", wait=lambda: (time.sleep(0.003), waits.append("scan"))[1]):
+        assert waits == []
+    assert waits == ["scan"]
+    assert run.record()["scan"]["seconds"] >= 0.003
+    with pytest.raises(KeyboardInterrupt), run.phase("simulate", wait=lambda: waits.append("simulate")):
+        raise KeyboardInterrupt
+    assert waits == ["scan"]
+    assert run.record()["simulate"]["calls"] == 1
+    with run.phase("metrics"):  # the failed phase did not stay open
+        pass
+    assert "metrics" in run.record()
+
+
+def test_it_works_without_nvtx(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phases, "_nvtx", lambda: None)
+    run = Phases()
+    with run.phase("scan", bars=3):
+        pass
+    assert run.record()["scan"]["calls"] == 1
+
+
+def test_a_phase_costs_microseconds() -> None:
+    run = Phases()
+    best = 1.0
+    for _ in range(5):
+        start = time.perf_counter()
+        for _ in range(1000):
+            with run.phase("scan", bars=1):
+                pass
+        best = min(best, (time.perf_counter() - start) / 1000)
+    assert best < 50e-6
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="no C compiler to build a profiler with")
+def test_a_profiler_sees_balanced_ranges_with_payloads(tmp_path: Path) -> None:
+    pytest.importorskip("nvtx")
+    (tmp_path / "profiler.c").write_text(PROFILER)
+    subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", tmp_path / "profiler.so", tmp_path / "profiler.c"], check=True)
+    environment = {
+        **os.environ,
+        "NVTX_INJECTION64_PATH": str(tmp_path / "profiler.so"),
+        "PYTHONPATH": str(Path(phases.__file__).parents[1]),
+    }
+    seen = subprocess.run([sys.executable, "-c", PROFILED], env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert "domain gpubt" in seen
+    ranges = [line for line in seen if line.startswith(("push", "pop"))]
+    assert ranges == ["push ingest 7", "push slice -1", "pop", "pop", "push scan 8", "pop"]
