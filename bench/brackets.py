@@ -12,6 +12,7 @@ import numpy as np
 
 from bench import rivals
 from bench.harness import paired, save, show
+from gpubt.simulate.layout import END_OF_DATA, STOP, TARGET, TIME
 from bench.workloads import Brackets, bracket_parameters, brackets, entry_records
 
 ORIGIN = {"stops": 11_808, "targets": 5_890, "timeouts": 2, "pnl_sum": -0.05543134505, "win_rate": 0.332824859, "mean_hold": 798.90}
@@ -53,7 +54,8 @@ def main() -> None:
 def agree(work: Brackets, exits: rivals.Exits, trades: Any) -> None:
     """Raise unless both gave the same exits, and the origin's figures where the workload is the origin's."""
     x, reason, pnl = exits
-    assert (trades["exit_bar"] == x).all() and (trades["reason"] == reason).all()
+    ours = np.where(trades["reason"] == END_OF_DATA, TIME, trades["reason"])  # a window that the data cuts short is a timeout there
+    assert (trades["exit_bar"] == x).all() and (ours == reason).all()
     assert np.allclose(trades["pnl_pct"], pnl, rtol=0, atol=1e-12)
     if len(work.columns["close"]) == 6_900_000 and work.stop == 0.002:
         got = origin_figures(trades)
@@ -66,9 +68,9 @@ def origin_figures(trades: Any) -> dict[str, float]:
     counts = np.bincount(trades["reason"], minlength=10)
     pnl = trades["pnl_pct"]
     return {
-        "stops": int(counts[2]),
-        "targets": int(counts[3]),
-        "timeouts": int(counts[6]),
+        "stops": int(counts[STOP]),
+        "targets": int(counts[TARGET]),
+        "timeouts": int(counts[TIME] + counts[END_OF_DATA]),
         "pnl_sum": float(sum(pnl.tolist())),
         "win_rate": float((pnl > 0).mean()),
         "mean_hold": float((trades["exit_bar"] - trades["entry_bar"]).mean()),

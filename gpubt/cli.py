@@ -69,15 +69,20 @@ def dispatch(arguments: list[str]) -> int:
 
 
 def report(error: Exception, *, debug: bool) -> int:
-    """Say on stderr, in one line, what went wrong; with `debug` the traceback before it. Returns the exit status."""
+    """Say on stderr what went wrong; with `debug` the traceback before it. Returns the exit status.
+
+    One line, except where the engine's own message points at a place in a rule.
+    """
     if debug:
         import traceback
 
         traceback.print_exception(error)
-    sentence = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-    status = error.exit_code if isinstance(error, GpubtError) else 1
-    if not isinstance(error, GpubtError):
-        sentence = f"an unexpected failure, {type(error).__name__}: {sentence}"
+    sentence, status = str(error), 1
+    if isinstance(error, GpubtError):
+        status = error.exit_code
+    else:
+        lines = "; ".join(line.strip() for line in sentence.splitlines() if line.strip())
+        sentence = f"an unexpected failure, {type(error).__name__}: {lines}"
     if status == 1 and not debug:
         sentence += " (add debug=true for the traceback)"
     with contextlib.suppress(BrokenPipeError):

@@ -128,6 +128,7 @@ def test_multirun_runs_each_and_goes_on_after_a_failure(cli: Cli, tmp_path: Path
     assert status == 2
     assert [config.data.portion for config in ran] == [1, 2]
     assert "#0 data.portion=1 data.frac=1/2" in out
+    assert "gpubt run data.portion=1 data.frac=1/2 costs=binance_spot" in out
     assert err == "gpubt: data.portion must be at least 1 and finite, got 0\n"
     assert files(tmp_path) == {"many", "many/multirun.yaml", "many/0", "many/0/summary.json", "many/2", "many/2/summary.json"}
 
@@ -254,7 +255,9 @@ def test_a_reader_that_leaves_does_not_undo_the_run(cli: Cli, tmp_path: Path, mo
 
 
 def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
-    ended = subprocess.run([sys.executable, "-m", "gpubt", "run", "data.fraq=1"], capture_output=True, text=True, cwd=tmp_path)
+    command = [sys.executable, "-m", "gpubt", "run", "data.fraq=1"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(gpubt.__file__).parents[1])}
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert ended.returncode == 2
     assert ended.stderr.startswith("gpubt: unknown key data.fraq")
     assert list(tmp_path.iterdir()) == []

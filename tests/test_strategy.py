@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -208,12 +210,24 @@ def test_refuses_strategies(fields: dict[str, object], message: str) -> None:
         compiled(**fields)  # type: ignore[arg-type]
 
 
+def loaded(content: object) -> Strategy:
+    strategy = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Strategy), content))
+    assert isinstance(strategy, Strategy)
+    return strategy
+
+
+def test_the_documented_strategy_compiles() -> None:
+    page = Path(__file__).parent.parent / "docs" / "strategies.md"
+    text = page.read_text().split("```yaml\n")[1].split("```")[0]
+    signals = compile_strategy(loaded(OmegaConf.create(text)))
+    assert list(map(str, signals.series())) == ["ema(close,50)", "ema(close,200)", "rsi(close,14)", "close"]
+
+
 @pytest.mark.parametrize("path", sorted((folder("conf") / "strategy").glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_strategies_compile(path) -> None:  # type: ignore[no-untyped-def]
-    loaded = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Strategy), OmegaConf.load(path)))
-    assert isinstance(loaded, Strategy)
-    assert loaded.name == path.stem
-    assert loaded.about
-    signals = compile_strategy(loaded)
+def test_shipped_strategies_compile(path: Path) -> None:
+    strategy = loaded(OmegaConf.load(path))
+    assert strategy.name == path.stem
+    assert strategy.about
+    signals = compile_strategy(strategy)
     assert signals.long_entry is not None
     assert signals.short_entry is not None

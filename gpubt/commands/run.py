@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from gpubt import __version__, resources
 from gpubt.cli import report
@@ -43,13 +44,13 @@ def main(arguments: list[str]) -> int:
         return 0
     if completion.requested(arguments) and completion.commands_only():
         return 0
-    _check_flags(arguments)
+    flags = _flags(arguments)
     outcome = Outcome()
     decorate = hydra.main(version_base=HYDRA_VERSION, config_path=str(resources.folder("conf")), config_name=PRIMARY)
     folders.forget()
     with isolated_hydra(), _process_state(arguments):
         try:
-            decorate(_job(outcome, arguments))()
+            decorate(_job(outcome, arguments, flags.config_dir))()
         except SystemExit as ending:
             return 2 if ending.code else 0  # `--cfg job -p nothing`, which Hydra has explained
         except Exception as error:
@@ -61,16 +62,19 @@ def main(arguments: list[str]) -> int:
     return outcome.status()
 
 
-def _job(outcome: Outcome, arguments: list[str]) -> Callable[[DictConfig], None]:
+def _job(outcome: Outcome, arguments: list[str], config_dir: str | None) -> Callable[[DictConfig], None]:
     def run(composed: DictConfig) -> None:
         node = HydraConfig.get()
         several = node.mode is not None and node.mode.name == "MULTIRUN"
         folder = Path(node.runtime.output_dir)
+        # as typed: iterating over the node would resolve an interpolation such as data.symbol=${strategy.name}
+        overrides: list[str] = OmegaConf.to_container(node.overrides.task, resolve=False)  # type: ignore[assignment]
         try:
             if several:
-                print(f"#{node.job.num} {' '.join(node.overrides.task)}", flush=True)
+                print(f"#{node.job.num} {' '.join(overrides)}", flush=True)
             refuse_hidden(node.runtime)
-            _backtest(composed, folder, [] if several else arguments)
+            again = [*(["--config-dir", config_dir] if config_dir else []), *overrides] if several else arguments
+            _backtest(composed, folder, again)
             outcome.statuses.append(0)
         except BrokenPipeError as error:
             outcome.fatal = error
@@ -90,8 +94,8 @@ def _backtest(composed: DictConfig, folder: Path, arguments: list[str]) -> None:
     render(run_backtest(config, folder=folder), arguments=arguments)
 
 
-def _check_flags(arguments: list[str]) -> None:
-    """Refuse a flag that Hydra does not have; its own parser would print its usage over several lines."""
+def _flags(arguments: list[str]) -> argparse.Namespace:
+    """Hydra's flags. Raises ConfigError for one that it does not have; its own parser would print its usage over several lines."""
     from hydra._internal.utils import get_args_parser
 
     parser = get_args_parser()
@@ -100,6 +104,7 @@ def _check_flags(arguments: list[str]) -> None:
     refuse_keyless(flags.overrides)
     if flags.config_dir is not None and not Path(flags.config_dir).is_dir():
         raise InputError(f"--config-dir must be a folder of configuration files, got {flags.config_dir!r}")
+    return flags
 
 
 @contextmanager

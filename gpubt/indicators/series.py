@@ -25,4 +25,4 @@ class Series:
         return frozenset({self.name}) if self.is_column else frozenset().union(*(s.columns() for s in self.inputs))
 
     def __str__(self) -> str:
-        return self.name if self.is_column else f"{self.name}({','.join([*map(str, self.inputs), *(f'{p:g}' for p in self.params)])})"
+        return self.name if self.is_column else f"{self.name}({','.join([*map(str, self.inputs), *map(repr, self.params)])})"
