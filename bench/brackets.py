@@ -12,8 +12,8 @@ import numpy as np
 
 from bench import rivals
 from bench.harness import paired, save, show
-from gpubt.simulate.layout import END_OF_DATA, STOP, TARGET, TIME
 from bench.workloads import Brackets, bracket_parameters, brackets, entry_records
+from gpubt.simulate.layout import END_OF_DATA, STOP, TARGET, TIME
 
 ORIGIN = {"stops": 11_808, "targets": 5_890, "timeouts": 2, "pnl_sum": -0.05543134505, "win_rate": 0.332824859, "mean_hold": 798.90}
 
@@ -47,7 +47,7 @@ def main() -> None:
     slow = paired({"plain Python loop": cases["plain Python loop"]}, 1)
     results = slow | results
     show(results, "plain numba loop, 1 thread")
-    text = f"{len(work.bar)} brackets, stop {work.stop:g}, target {work.target:g}, {options.bars} bars; gpubt writes the full ledger with MAE and MFE"
+    text = f"{len(work.bar)} brackets, stop {work.stop:g}, target {work.target:g}, {options.bars} bars; a full ledger"
     print(save(name, text, results, threads=backend.threads))
 
 

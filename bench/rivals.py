@@ -17,7 +17,9 @@ from bench.workloads import Brackets
 Exits = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
-def loop(high: Any, low: Any, close: Any, bar: Any, side: Any, stop: float, target: float, window: int, x: Any, reason: Any, pnl: Any) -> None:
+def loop(
+    high: Any, low: Any, close: Any, bar: Any, side: Any, stop: float, target: float, window: int, x: Any, reason: Any, pnl: Any
+) -> None:
     """Bars `i + 1 .. i + window` of each trade: stop first, filled at the level; else the close of the last one."""
     n = len(close)
     for k in range(len(bar)):

@@ -154,6 +154,8 @@ class Slippage:
 
 @dataclass
 class Costs:
+    """What fills cost."""
+
     commission: Commission = field(default_factory=Commission)
     slippage: Slippage = field(default_factory=Slippage)
 
@@ -284,12 +286,14 @@ def check(config: Config) -> None:
                 continue
             value = value_at(config, prefix + key)
             if value is not None and value not in names:
-                raise ConfigError(f"{prefix}{key} must be one of {', '.join(names)}, got {value!r}; {accepted(names, str(value))}")
+                raise ConfigError(f"{prefix}{key} is not {value!r}; {accepted(names, str(value))}")
         for key, (low, high, inclusive) in RANGES.items():
             if prefix and not key.startswith(("exits.", "sizing.")):
                 continue
             value = value_at(config, prefix + key)
-            if value is not None and not ((low <= value if inclusive else low < value) and (value <= high if high != float("inf") else value < high)):
+            if value is not None and not (
+                (low <= value if inclusive else low < value) and (value <= high if high != float("inf") else value < high)
+            ):
                 raise ConfigError(f"{prefix}{key} must be {_interval(low, high, inclusive)}, got {value}")
         for key, choices in (("exits.stop", Stop), ("exits.target", Target)):
             _at_most_one(config, prefix + key, [f.name for f in fields(choices)])

@@ -80,7 +80,9 @@ def run_backtest(config: Config, *, backend: Backend | None = None, folder: Path
             out.config(config)
             out.trades(table)
             out.equity(equity.stream())
-        record = benchmark_record(config, source, bars, report, backend, reason, phases, cache, meter, len(trades), perf_counter() - started)
+        record = benchmark_record(
+            config, source, bars, report, backend, reason, phases, cache, meter, len(trades), perf_counter() - started
+        )
         summary["warnings"] += record["warnings"]
         out.summary(summary)
         out.benchmark(record)

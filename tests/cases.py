@@ -54,7 +54,9 @@ def params(rng: np.random.Generator) -> dict[str, Any]:
     return {
         "capital": pick(100_000.0, 1000.0, 50.0),
         "size_kind": size_kind,
-        "size_value": {k.PERCENT_EQUITY: pick(1.0, 0.5, 1.7), k.FIXED_UNITS: pick(1.0, 25.0, 1e6), k.FIXED_CASH: pick(500.0, 1e5)}[size_kind],
+        "size_value": {k.PERCENT_EQUITY: pick(1.0, 0.5, 1.7), k.FIXED_UNITS: pick(1.0, 25.0, 1e6), k.FIXED_CASH: pick(500.0, 1e5)}[
+            size_kind
+        ],
         "max_leverage": pick(1.0, 1.0, 3.0),
         "lot": pick(0.0, 0.0, 0.1, 1.0),
         "commission_rate": pick(0.0, 0.0005, 0.01),

@@ -81,7 +81,11 @@ class HostRuntime:
 
     def launch(self, kernel: str, work: int, *args: Any) -> None:
         slots = [
-            ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else ctypes.c_double(float(a)) if isinstance(a, np.floating) else ctypes.c_int64(int(a))
+            ctypes.c_void_p(a.ctypes.data)
+            if isinstance(a, np.ndarray)
+            else ctypes.c_double(float(a))
+            if isinstance(a, np.floating)
+            else ctypes.c_int64(int(a))
             for a in args
         ]
         packed = (ctypes.c_void_p * max(1, len(slots)))(*(ctypes.cast(ctypes.pointer(s), ctypes.c_void_p) for s in slots))

@@ -60,7 +60,9 @@ def test_threads_never_change_a_bit(threads: int) -> None:
     assert figures(gpubt.run([*overrides, f"backend.threads={threads}"])) == figures(gpubt.run(overrides))
 
 
-@pytest.mark.parametrize(("frac", "portion", "rows"), [("0.25", 1, 25_000), ("0.5", 2, 50_000), ("1", 1, 100_000), ("1/3", 3, 33_334), ("0.3", 2, 30_000)])
+@pytest.mark.parametrize(
+    ("frac", "portion", "rows"), [("0.25", 1, 25_000), ("0.5", 2, 50_000), ("1", 1, 100_000), ("1/3", 3, 33_334), ("0.3", 2, 30_000)]
+)
 def test_a_fraction_is_sliced_before_anything_is_transferred(host_backend: Any, frac: str, portion: int, rows: int) -> None:
     config = configuration(["data=synthetic", f"data.frac={frac}", f"data.portion={portion}"])
     backend = host_backend()
@@ -95,7 +97,9 @@ def test_the_run_folder_has_all_files_and_they_agree(tmp_path: Path) -> None:
     assert equity["equity"][-1].as_py() == summary["metrics"]["final_equity"]
     for key in ("total_return", "sharpe_ratio", "max_drawdown"):
         assert isinstance(summary["metrics"][key], float)
-    needed = "rows_available rows first_timestamp last_timestamp frac portion bytes_read bytes_transferred trades wall_clock_s phases backend"
+    needed = (
+        "rows_available rows first_timestamp last_timestamp frac portion bytes_read bytes_transferred trades wall_clock_s phases backend"
+    )
     assert set(f"{needed} backend_reason cache memory digests versions hardware".split()) <= set(record)
     assert list(record["phases"]) == ["slice", "ingest", "transfer", "indicators", "scan", "simulate", "metrics", "write"]
     assert record["memory"]["host_peak_bytes"] > 0 and record["memory"]["device_peak_bytes"] is None
@@ -152,11 +156,18 @@ def entries(tmp_path: Path, **columns: Any) -> list[str]:
 
 
 def test_a_table_of_entries_runs_each_row_on_its_own(tmp_path: Path, backend: Backend) -> None:
-    overrides = entries(tmp_path, bar=[500, 100, 100], side=["short", "long", "long"], stop_pct=[0.02, 0.01, float("nan")], target_pct=[0.02, 0.02, 0.5])
+    overrides = entries(
+        tmp_path, bar=[500, 100, 100], side=["short", "long", "long"], stop_pct=[0.02, 0.01, float("nan")], target_pct=[0.02, 0.02, 0.5]
+    )
     result = run_backtest(configuration([*overrides, "exits.max_bars=1000"]), backend=backend)
     assert result.trades["entry_bar"].to_pylist() == [100, 100, 500]
     assert result.trades["r_multiple"].to_pylist()[1] is None
-    by_time = {"time": result.trades["entry_time"], "side": ["1", "1", "-1"], "stop_pct": [0.01, float("nan"), 0.02], "target_pct": [0.02, 0.5, 0.02]}
+    by_time = {
+        "time": result.trades["entry_time"],
+        "side": ["1", "1", "-1"],
+        "stop_pct": [0.01, float("nan"), 0.02],
+        "target_pct": [0.02, 0.5, 0.02],
+    }
     again = gpubt.run([*entries(tmp_path, **by_time), "exits.max_bars=1000"])
     assert again.summary["ledger_digest"] == result.summary["ledger_digest"]
 

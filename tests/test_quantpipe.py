@@ -26,7 +26,9 @@ def test_brackets_equal_a_plain_loop(backend: Backend, mode: str) -> None:
 
 def test_the_published_figures_of_the_origin(backend: Backend) -> None:
     work = workload()
-    trades = backend.trades(backend.simulate_list(backend.upload(work.columns), entry_records(work), None, bracket_parameters(work), "event"))
+    trades = backend.trades(
+        backend.simulate_list(backend.upload(work.columns), entry_records(work), None, bracket_parameters(work), "event")
+    )
     got: dict[str, Any] = brackets.origin_figures(trades)
     assert (got["stops"], got["targets"], got["timeouts"]) == (11_808, 5_890, 2)
     assert got["pnl_sum"] == pytest.approx(-0.05543134505, abs=5e-12)

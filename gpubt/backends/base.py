@@ -115,10 +115,14 @@ class Backend(ABC):
     def _no_signal(self, n: int) -> Array: ...
 
     @abstractmethod
-    def _simulate(self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool) -> Ledger: ...
+    def _simulate(
+        self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool
+    ) -> Ledger: ...
 
     @abstractmethod
-    def _simulate_list(self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], bar_by_bar: bool) -> Ledger: ...
+    def _simulate_list(
+        self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], bar_by_bar: bool
+    ) -> Ledger: ...
 
     @abstractmethod
     def _account(

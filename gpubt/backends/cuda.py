@@ -37,7 +37,7 @@ class CudaBackend(Backend):
         table = [arrays[name] for name in ("open", "high", "low", "close")]
         fine = [self._extremes(arrays[low], arrays[high], n, FINE) for low, high in (("low", "high"), ("close", "close"))]
         coarse = [self._extremes(bottom, top, -(-n // FINE), COARSE // FINE) for bottom, top in fine]
-        table += sum([*fine, *coarse], [])
+        table += [array for pair in (*fine, *coarse) for array in pair]
         addresses = self._to_device(np.array([self.runtime.address(array) for array in table], np.uint64))
         return Market(n, arrays, (addresses, table))
 
@@ -122,9 +122,11 @@ class CudaBackend(Backend):
         return self._to_records(ledger.rows, layout.TRADE)[: ledger.count]
 
     def wait(self) -> None:
+        """Until the device is idle."""
         self.runtime.synchronize()
 
     def memory(self) -> dict[str, int]:
+        """Of the device."""
         return self.runtime.memory()
 
     def _signals(self, masks: Mapping[str, Array], n: int) -> int:

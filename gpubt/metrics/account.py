@@ -38,11 +38,10 @@ def measure(backend: Backend, market: Market, ledger: Ledger, bars: Bars, config
     ends = period_ends(bars.time, returns, config.data.timezone)
     per_year, snapped = periods_per_year(bars.time, ends)
     risk_free = config.metrics.risk_free / per_year if per_year > 0.0 else 0.0
-    given = {"capital": config.capital, "bars": bars.n, "periods": len(ends), "per_year": per_year, }
 
     def finish(trades: Ledger) -> tuple[Any, NDArray[np.float64], dict[str, float | int]]:
         tally, equity = backend.account(market, trades, ends, config.capital, risk_free, config.sim.mode)
-        return tally[0], equity, figures(tally[0], **given)
+        return tally[0], equity, figures(tally[0], capital=config.capital, bars=bars.n, periods=len(ends), per_year=per_year)
 
     tally, equity, metrics = finish(ledger)
     _, _, held = finish(backend.ledger(hold(bars, config.capital), "single"))

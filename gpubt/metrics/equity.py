@@ -39,7 +39,8 @@ def lines(trades: NDArray[Any], capital: float, positions: str) -> Lines:
 
 
 def _signed(trades: NDArray[Any]) -> NDArray[np.float64]:
-    return np.where(trades["side"] == LONG, 1.0, -1.0) * trades["units"]
+    signed: NDArray[np.float64] = np.where(trades["side"] == LONG, 1.0, -1.0) * trades["units"]
+    return signed
 
 
 def _single(trades: NDArray[Any], capital: float) -> Lines:

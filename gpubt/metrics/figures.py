@@ -1,6 +1,6 @@
 """From the sums of an account to the figures that people read. One scalar function, for every backend and for sweeps.
 
-Definitions and their sources are in `docs/semantics.md`. A figure that does not exist (no trade, no loss, one period) is NaN, written as null.
+Definitions and their sources: `docs/semantics.md`. A figure that does not exist (no trade, no loss, one period) is NaN, null in files.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ NAN = math.nan
 
 
 def figures(tally: Any, *, capital: float, bars: int, periods: int, per_year: float) -> dict[str, float | int]:
-    """`tally`: a `layout.TALLY` record or a mapping of its fields. `periods` returns were summed, `per_year` of them make a year (NaN:
-    unknown). Fractions, cash and bars."""
+    """`tally`: a `layout.TALLY` record or a mapping of its fields. `periods` returns were summed, `per_year` make a year
+    (NaN: unknown). Fractions, cash and bars."""
     final = float(tally["final_equity"])
     trades, wins, losses = (int(tally[name]) for name in ("trades", "wins", "losses"))
     profit, loss = float(tally["gross_profit"]), float(tally["gross_loss"])

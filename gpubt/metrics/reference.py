@@ -1,4 +1,4 @@
-"""The account of a run in plain Python: what `layout.TALLY` holds, from the trades and the equity at each bar's close. The specification."""
+"""The account of a run in plain Python: `layout.TALLY` from the trades and the equity at each bar's close. The specification."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-
 WORD = 0xFFFFFFFFFFFFFFFF
 HASH_SEED = 0x9E3779B97F4A7C15
 HASH_FACTOR = 0xFF51AFD7ED558CCD
 LANES = 8
 
 
-def tally(trades: Sequence[dict[str, Any]], equity: Sequence[float], ends: Sequence[int], capital: float, risk_free: float) -> dict[str, Any]:
+def tally(
+    trades: Sequence[dict[str, Any]], equity: Sequence[float], ends: Sequence[int], capital: float, risk_free: float
+) -> dict[str, Any]:
     """`ends` are the last bars of the return periods, `risk_free` the rate of one period; `equity` is marked at every close."""
     wins = [t for t in trades if t["pnl"] > 0.0]
     losses = [t for t in trades if t["pnl"] < 0.0]
@@ -79,7 +80,12 @@ def ledger_hash(trades: Sequence[dict[str, Any]]) -> int:
     """64-bit, order-dependent, over the bit patterns of what a trade is."""
     h = HASH_SEED
     for t in trades:
-        words = (t["entry_bar"], t["exit_bar"], t["side"] * 16 + t["reason"], *(bits(t[name]) for name in ("entry_price", "exit_price", "units", "pnl")))
+        words = (
+            t["entry_bar"],
+            t["exit_bar"],
+            t["side"] * 16 + t["reason"],
+            *(bits(t[name]) for name in ("entry_price", "exit_price", "units", "pnl")),
+        )
         for word in words:
             h = ((h ^ word) * HASH_FACTOR) & WORD
             h ^= h >> 32
@@ -92,4 +98,5 @@ def bits(x: float) -> int:
 
 
 def signed(word: int) -> int:
+    """The same 64 bits as a signed number."""
     return word - (1 << 64) if word >> 63 else word

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gpubt.data.clock import time_text
-from gpubt.device import cuda_status
+from gpubt.device import CudaStatus, cuda_status, driver_devices
 from gpubt.memory import host_peak_bytes, host_ratio, reset_host_peak, resident_bytes
 from gpubt.records.environment import config_digest, cuda_versions, hardware, kernels_digest, versions
 
@@ -58,7 +58,8 @@ def benchmark_record(
     seconds: float,
 ) -> dict[str, Any]:
     """Keys in the order of the file."""
-    status = cuda_status()
+    # A run on an explicit backend=cpu opens no CUDA context for its record
+    status = CudaStatus(False, "not asked", driver_devices()) if config.backend.name == "cpu" else cuda_status()
     memory = meter.record(bars.nbytes, config.memory.ratio_max)
     return {
         "schema_version": SCHEMA_VERSION,

@@ -23,8 +23,8 @@ SIDES = {"long": k.LONG, "short": k.SHORT, "1": k.LONG, "-1": k.SHORT, "buy": k.
 def load_entries(config: Config, time: NDArray[np.int64], symbol: str) -> NDArray[Any]:
     """The entries of `config.entries.path`, in the order of their bars (`time`: the bars' open times, ns UTC).
 
-    A row brings its own levels: `stop`, `target` (prices) or `stop_pct`, `target_pct` (fractions of the anchor), NaN or null for none. Where the
-    table has no column for a level, `exits` gives it. Raises DataError.
+    A row brings its own levels: `stop`, `target` (prices) or `stop_pct`, `target_pct` (fractions of the anchor), NaN or null for none.
+    Where the table has no column for a level, `exits` gives it. Raises DataError.
     """
     return entries_from(_read(Path(config.entries.path or "").expanduser()), config, time, symbol)
 
@@ -35,7 +35,9 @@ def _read(path: Path) -> pa.Table:
     import pyarrow.parquet
 
     if not path.is_file():
-        raise DataError(f"entries.path must be a Parquet or CSV file, got {str(path)!r}, which is {'a folder' if path.is_dir() else 'not there'}")
+        raise DataError(
+            f"entries.path must be a Parquet or CSV file, got {str(path)!r}, which is {'a folder' if path.is_dir() else 'not there'}"
+        )
     try:
         return pa.parquet.read_table(path) if path.suffix == ".parquet" else pa.csv.read_csv(path)
     except (pa.ArrowException, OSError) as error:
@@ -46,7 +48,9 @@ def entries_from(table: pa.Table, config: Config, time: NDArray[np.int64], symbo
     """The same from an Arrow table."""
     unknown = [name for name in table.column_names if name not in COLUMNS]
     if unknown or "side" not in table.column_names or not {"bar", "time"} & set(table.column_names):
-        raise DataError(f"the table of entries needs side and bar or time, and may have {', '.join(COLUMNS)}; got {', '.join(table.column_names)}")
+        raise DataError(
+            f"the table of entries needs side and bar or time, and may have {', '.join(COLUMNS)}; got {', '.join(table.column_names)}"
+        )
     if "symbol" in table.column_names:
         table = table.filter([name.as_py() in (None, symbol) for name in table["symbol"]])
     rows = np.zeros(table.num_rows, k.ENTRY)

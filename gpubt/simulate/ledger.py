@@ -52,7 +52,11 @@ def to_table(trades: NDArray[Any], time: NDArray[np.int64], symbol: str) -> pa.T
 
     def bar(name: str) -> dict[str, Any]:
         rows = trades[f"{name}_bar"]
-        return {f"{name}_bar": pa.array(rows), f"{name}_time": pa.array(time[rows], stamp), f"{name}_price": _array(trades[f"{name}_price"])}
+        return {
+            f"{name}_bar": pa.array(rows),
+            f"{name}_time": pa.array(time[rows], stamp),
+            f"{name}_price": _array(trades[f"{name}_price"]),
+        }
 
     return pa.table(
         {

@@ -42,6 +42,7 @@ class Signals:
         return 1 if self.long_entry[t] else -1 if self.short_entry[t] else None
 
     def exit(self, side: int, t: int) -> bool:
+        """Whether a position on `side` wants out at the close of bar `t`."""
         return bool(self.long_exit[t] if side > 0 else self.short_exit[t])
 
 
@@ -71,6 +72,8 @@ class Position:
 
 
 class Exit(NamedTuple):
+    """How a position leaves."""
+
     price: float  # the reference price, before slippage
     reason: int
     ambiguous: bool = False
@@ -87,13 +90,13 @@ class Outcome:
 
 def fees(p: Any, units: float, price: float) -> float:
     """Commission of one fill in cash."""
-    charge = (p["commission_rate"] * (units * price) + p["commission_per_unit"] * units) + p["commission_fixed"]
-    return p["commission_minimum"] if charge < p["commission_minimum"] else charge
+    charge: float = (p["commission_rate"] * (units * price) + p["commission_per_unit"] * units) + p["commission_fixed"]
+    return float(p["commission_minimum"]) if charge < p["commission_minimum"] else charge
 
 
 def slipped(p: Any, reference: float, direction: int) -> float:
     """The fill of a market or stop order that buys (+1) or sells (-1) at `reference`."""
-    return reference + direction * (reference * p["slippage_rate"])
+    return float(reference + direction * (reference * p["slippage_rate"]))
 
 
 def size(p: Any, equity: float, price: float, capped: bool) -> float:
@@ -179,7 +182,7 @@ def touched(position: Position, p: Any, bars: Bars, t: int) -> Exit | None:
 
 
 def stop_comes_first(policy: int, side: int, o: float, h: float, lo: float) -> bool:
-    """Which of stop and target, both inside the bar, counts as the first. A long position's stop is at the low, a short one's at the high."""
+    """Which of stop and target, both inside the bar, counts as first: a long position's stop is at the low, a short one's at the high."""
     if policy in (k.STOP_FIRST, k.TARGET_FIRST):
         return policy == k.STOP_FIRST
     if policy == k.ADAPTIVE:

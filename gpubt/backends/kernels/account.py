@@ -1,7 +1,7 @@
 """The account in numba: marks, drawdown, return sums, hash. `metrics/reference.py` is its specification.
 
-Between fills equity is `base + q * (close - ref)`, monotone in the close, and rounding keeps order: so a block of bars is decided by its lowest
-and highest close. Bars are read only where both a new peak and a new worst drawdown are possible, or where the bar itself is wanted.
+Between fills equity is `base + q * (close - ref)`, monotone in the close, and rounding keeps order: so a block of bars is decided by its
+lowest and highest close. Bars are read only where both a new peak and a new worst drawdown are possible, or where the bar itself is wanted.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from gpubt.backends.kernels.fills import COARSE, FINE, Prices, block_extremes
 
-
 Share = Callable[[Callable[[int, int], None], int, int], None]  # share(work, items, least): work(start, end) over all items
 
 

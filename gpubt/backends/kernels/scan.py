@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, prange, types  # type: ignore[attr-defined]
+from numba import carray, njit, prange, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -35,7 +35,7 @@ def _pointer(typingctx: Any, address: Any) -> Any:
 
 @njit(**OPTIONS)
 def _values(address, count):
-    return carray(_pointer(address), (count,))  # type: ignore[call-arg]
+    return carray(_pointer(address), (count,))
 
 
 @njit(**OPTIONS)

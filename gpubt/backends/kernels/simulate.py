@@ -143,7 +143,18 @@ def dense(x, masks, atr, p, ledger, skipped):
         if entering != 0:
             atr_then = atr[t - 1] if len(atr) else np.nan
             placed = order(
-                p, p.stop_kind, p.stop_value, p.target_kind, p.target_value, np.nan, True, entering, x.open[t], x.close[t - 1], atr_then, equity
+                p,
+                p.stop_kind,
+                p.stop_value,
+                p.target_kind,
+                p.target_value,
+                np.nan,
+                True,
+                entering,
+                x.open[t],
+                x.close[t - 1],
+                atr_then,
+                equity,
             )
             if placed.skip >= 0:
                 skipped[placed.skip] += 1
@@ -182,7 +193,18 @@ def dense(x, masks, atr, p, ledger, skipped):
             else:
                 atr_then = atr[t] if len(atr) else np.nan
                 placed = order(
-                    p, p.stop_kind, p.stop_value, p.target_kind, p.target_value, np.nan, True, wanted, x.close[t], x.close[t], atr_then, equity
+                    p,
+                    p.stop_kind,
+                    p.stop_value,
+                    p.target_kind,
+                    p.target_value,
+                    np.nan,
+                    True,
+                    wanted,
+                    x.close[t],
+                    x.close[t],
+                    atr_then,
+                    equity,
                 )
                 if placed.skip >= 0:
                     skipped[placed.skip] += 1
@@ -235,6 +257,6 @@ def run_entry(x, entry, atr, p, bar_by_bar, trade):
 
 @njit(**OPTIONS)
 def walk_list(x, entries, atr, p, bar_by_bar, ledger, codes, start, end):
-    """positions=list, entries [start, end): row i of `ledger` is entry i's trade where `codes[i]` is -1. Each is on its own: threads share them."""
+    """positions=list, entries [start, end): row i of `ledger` is entry i's trade where `codes[i]` is -1. Threads share the entries."""
     for i in range(start, end):
         codes[i] = run_entry(x, entries[i], atr, p, bar_by_bar, ledger[i])
