@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpubt.simulate.ledger import column
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -49,4 +51,4 @@ class Equity:
     def _batch(time: NDArray[np.int64], equity: NDArray[np.float64]) -> pa.RecordBatch:
         import pyarrow as pa
 
-        return pa.record_batch({"time": pa.array(time, pa.timestamp("ns", "UTC")), "equity": pa.array(equity)})
+        return pa.record_batch({"time": column(time, pa.timestamp("ns", "UTC")), "equity": column(equity, pa.float64())})

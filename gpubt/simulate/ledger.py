@@ -47,34 +47,50 @@ def to_table(trades: NDArray[Any], time: NDArray[np.int64], symbol: str) -> pa.T
     import pyarrow as pa
 
     n = len(trades)
-    stamp = pa.timestamp("ns", "UTC")
     reasons = [""] + [REASONS[code] for code in range(1, len(REASONS) + 1)]
 
+    def named(codes: NDArray[Any], names: list[str]) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(column(codes.astype(np.int32), pa.int32()), texts(names))
+
     def bar(name: str) -> dict[str, Any]:
-        rows = trades[f"{name}_bar"]
+        rows, price = trades[f"{name}_bar"], trades[f"{name}_price"]
         return {
-            f"{name}_bar": pa.array(rows),
-            f"{name}_time": pa.array(time[rows], stamp),
-            f"{name}_price": _array(trades[f"{name}_price"]),
+            f"{name}_bar": column(rows, pa.int64()),
+            f"{name}_time": column(time[rows], pa.timestamp("ns", "UTC")),
+            f"{name}_price": column(price, pa.float64()),
         }
 
     return pa.table(
         {
-            "symbol": pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), [symbol]),
-            "position": pa.array(np.arange(n, dtype=np.int32)),
-            "leg": pa.array(np.zeros(n, np.int32)),
-            "side": pa.DictionaryArray.from_arrays(trades["side"].astype(np.int32), ["long", "short"]),
+            "symbol": named(np.zeros(n), [symbol]),
+            "position": column(np.arange(n, dtype=np.int32), pa.int32()),
+            "leg": column(np.zeros(n, np.int32), pa.int32()),
+            "side": named(trades["side"], ["long", "short"]),
             **bar("entry"),
             **bar("exit"),
-            **{name: _array(trades[name]) for name in ("units", "fees", "pnl", "pnl_pct", "r_multiple", "mae", "mfe")},
-            "bars_held": pa.array(np.maximum(1, trades["exit_bar"] - trades["entry_bar"])),
-            "exit_reason": pa.DictionaryArray.from_arrays(trades["reason"].astype(np.int32), reasons),
-            "ambiguous": pa.array(trades["ambiguous"].astype(bool)),
+            **{name: column(trades[name], pa.float64()) for name in ("units", "fees", "pnl", "pnl_pct", "r_multiple", "mae", "mfe")},
+            "bars_held": column(np.maximum(1, trades["exit_bar"] - trades["entry_bar"]), pa.int64()),
+            "exit_reason": named(trades["reason"], reasons),
+            "ambiguous": column(trades["ambiguous"].astype(bool), pa.bool_()),
         }
     )
 
 
-def _array(values: NDArray[np.float64]) -> pa.Array:
+def column(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """A NumPy column as an Arrow array, NaN as null. (`pyarrow.array` would import pandas where it is installed.)"""
     import pyarrow as pa
 
-    return pa.array(np.ascontiguousarray(values), from_pandas=True)  # NaN becomes null
+    values = np.ascontiguousarray(values)
+    null = np.isnan(values) if values.dtype.kind == "f" else np.zeros(0, bool)
+    valid = pa.py_buffer(np.packbits(~null, bitorder="little")) if null.any() else None
+    data = np.packbits(values, bitorder="little") if values.dtype.kind == "b" else values
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(data)])
+
+
+def texts(names: list[str]) -> pa.Array:
+    """An Arrow array of strings."""
+    import pyarrow as pa
+
+    encoded = [name.encode() for name in names]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(names), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
