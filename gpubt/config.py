@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from gpubt.errors import ConfigError, accepted
+from gpubt.errors import ConfigError, nearest
 
 
 @dataclass
@@ -286,7 +286,7 @@ def check(config: Config) -> None:
                 continue
             value = value_at(config, prefix + key)
             if value is not None and value not in names:
-                raise ConfigError(f"{prefix}{key} is not {value!r}; {accepted(names, str(value))}")
+                raise ConfigError(f"{prefix}{key} must be one of {', '.join(names)}, got {value!r}{nearest(names, str(value))}")
         for key, (low, high, inclusive) in RANGES.items():
             if prefix and not key.startswith(("exits.", "sizing.")):
                 continue

@@ -42,6 +42,10 @@ class BackendUnavailable(GpubtError):
 def accepted(names: Iterable[str], got: str = "") -> str:
     """`accepted: a, b, c`, with the nearest name first when `got` looks like a slip of it."""
     names = list(names)
-    near = get_close_matches(got, names, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    return f"accepted: {', '.join(names)}{hint}"
+    return f"accepted: {', '.join(names)}{nearest(names, got)}"
+
+
+def nearest(names: Iterable[str], got: str) -> str:
+    """` (did you mean b?)`, or nothing when no name is near."""
+    near = get_close_matches(got, list(names), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
