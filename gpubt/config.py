@@ -6,7 +6,7 @@ range, and `resolve` merges what the strategy asks for with what the user set. N
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gpubt.errors import ConfigError, nearest
@@ -68,11 +68,36 @@ class Target:
 
 
 @dataclass
+class Trailing:
+    """A stop that follows the best price: at most one of a fraction of it, a price distance, or a multiple of ATR. It acts once the price
+    has gone `activation` (in the same unit, from the entry price) in favour; null: from the entry on."""
+
+    pct: float | None = None
+    offset: float | None = None
+    atr: float | None = None
+    activation: float | None = None
+
+
+@dataclass
+class BreakEven:
+    """After a favourable move (one of a fraction, a price distance, a multiple of ATR, or of R) the stop is the entry price, `plus` a
+    fraction of it in favour."""
+
+    pct: float | None = None
+    offset: float | None = None
+    atr: float | None = None
+    r: float | None = None
+    plus: float | None = None
+
+
+@dataclass
 class Exits:
     """Exits besides the strategy's rules; null means: as the strategy says, else the default that `docs/semantics.md` gives."""
 
     stop: Stop = field(default_factory=Stop)
     target: Target = field(default_factory=Target)
+    trailing: Trailing = field(default_factory=Trailing)
+    break_even: BreakEven = field(default_factory=BreakEven)
     max_bars: int | None = None
     atr_length: int | None = None  # default 14
     anchor: str | None = None  # fill (default) or signal_close
@@ -114,10 +139,11 @@ class Strategy:
 
 @dataclass
 class Entry:
-    """`at` is next_open (the open after the signal) or close (the signal bar's close)."""
+    """`at` is next_open (the open after the signal) or close (the signal bar's close); for `cooldown` bars after an exit no signal acts."""
 
     order: str = "market"
     at: str = "next_open"
+    cooldown: int = 0
 
 
 @dataclass
@@ -204,8 +230,9 @@ class Config:
     sizing: Sizing = field(default_factory=Sizing)
     costs: Costs = field(default_factory=Costs)
     positions: str = "single"
+    max_open: int | None = None  # with positions=overlapping: trades open at once; null: any number
     entries: Entries = field(default_factory=Entries)
-    on_opposite: str | None = None  # default: reverse when both sides trade, else ignore
+    on_opposite: str | None = None  # default: reverse when both sides trade in single positions, else ignore
     capital: float = 100_000.0
     sim: Sim = field(default_factory=Sim)
     metrics: Metrics = field(default_factory=Metrics)
@@ -227,7 +254,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "exit.at": ("next_open", "close"),
     "time.at": ("open", "close"),
     "exits.anchor": ("fill", "signal_close"),
-    "positions": ("single", "list"),
+    "positions": ("single", "overlapping", "list"),
     "on_opposite": ("ignore", "close", "reverse"),
     "sim.mode": ("event", "bar"),
     "sim.same_bar": ("stop_first", "target_first", "ohlc", "olhc", "adaptive"),
@@ -251,6 +278,17 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "exits.target.offset": (0, float("inf"), False),
     "exits.target.atr": (0, float("inf"), False),
     "exits.target.r": (0, float("inf"), False),
+    "exits.trailing.pct": (0, 0.999999, False),
+    "exits.trailing.offset": (0, float("inf"), False),
+    "exits.trailing.atr": (0, float("inf"), False),
+    "exits.trailing.activation": (0, float("inf"), True),
+    "exits.break_even.pct": (0, float("inf"), False),
+    "exits.break_even.offset": (0, float("inf"), False),
+    "exits.break_even.atr": (0, float("inf"), False),
+    "exits.break_even.r": (0, float("inf"), False),
+    "exits.break_even.plus": (-0.5, 0.5, True),
+    "entry.cooldown": (0, 2**31, True),
+    "max_open": (1, 2**31, True),
     "exits.max_bars": (1, float("inf"), True),
     "exits.atr_length": (1, float("inf"), True),
     "sizing.percent_equity": (0, float("inf"), False),
@@ -268,6 +306,15 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "cache.budget_mib": (0, float("inf"), True),
     "memory.ratio_max": (0, float("inf"), False),
     "seed": (0, 2**63 - 1, True),
+}
+
+
+# what a level can be measured in
+LEVELS: dict[str, tuple[str, ...]] = {
+    "stop": ("pct", "offset", "atr"),
+    "target": ("pct", "offset", "atr", "r"),
+    "trailing": ("pct", "offset", "atr"),
+    "break_even": ("pct", "offset", "atr", "r"),
 }
 
 
@@ -295,9 +342,9 @@ def check(config: Config) -> None:
                 (low <= value if inclusive else low < value) and (value <= high if high != float("inf") else value < high)
             ):
                 raise ConfigError(f"{prefix}{key} must be {_interval(low, high, inclusive)}, got {value}")
-        for key, choices in (("exits.stop", Stop), ("exits.target", Target)):
-            _at_most_one(config, prefix + key, [f.name for f in fields(choices)])
-        _at_most_one(config, prefix + "sizing", ["percent_equity", "fixed_units", "fixed_cash"])
+        for name, kinds in LEVELS.items():
+            _at_most_one(config, f"{prefix}exits.{name}", kinds)
+        _at_most_one(config, prefix + "sizing", ("percent_equity", "fixed_units", "fixed_cash"))
 
 
 def _interval(low: float, high: float, inclusive: bool) -> str:
@@ -306,7 +353,7 @@ def _interval(low: float, high: float, inclusive: bool) -> str:
     return f"in {'[' if inclusive else '('}{low:g}, {high:g}]"
 
 
-def _at_most_one(config: Config, key: str, names: list[str]) -> None:
+def _at_most_one(config: Config, key: str, names: tuple[str, ...]) -> None:
     given = [name for name in names if getattr(value_at(config, key), name) is not None]
     if len(given) > 1:
         raise ConfigError(f"{key} takes one of {', '.join(names)}, got {' and '.join(given)}")
@@ -319,8 +366,7 @@ def resolve(config: Config) -> Config:
     """
     strategy = config.strategy
     exits = Exits(
-        stop=_kind(config.exits.stop, strategy.exits.stop),
-        target=_kind(config.exits.target, strategy.exits.target),
+        **{name: _kind(getattr(config.exits, name), getattr(strategy.exits, name), kinds) for name, kinds in LEVELS.items()},
         max_bars=_first(config.exits.max_bars, strategy.exits.max_bars),
         atr_length=_first(config.exits.atr_length, strategy.exits.atr_length, 14),
         anchor=_first(config.exits.anchor, strategy.exits.anchor, "fill"),
@@ -335,20 +381,40 @@ def resolve(config: Config) -> Config:
     )
     exit_at = config.exit.at or config.entry.at
     time_at = config.time.at or ("open" if config.entry.at == "next_open" else "close")
-    on_opposite = config.on_opposite or ("reverse" if strategy.side == "both" else "ignore")
+    on_opposite = config.on_opposite or ("reverse" if strategy.side == "both" and config.positions == "single" else "ignore")
     resolved = replace(config, exits=exits, sizing=sizing, exit=At(exit_at), time=At(time_at), on_opposite=on_opposite)
-    if resolved.exits.target.r is not None and resolved.exits.stop == Stop():
-        raise ConfigError(f"exits.target.r={resolved.exits.target.r:g} needs a stop to measure R from; set exits.stop.pct, offset or atr")
-    if resolved.positions == "list" and not config.entries.path:
-        raise ConfigError("positions=list needs entries.path, a Parquet or CSV table of entries, got null")
+    _agree(resolved)
     return resolved
+
+
+def _agree(config: Config) -> None:
+    """Raise ConfigError for values that are accepted alone and not together."""
+    for name in ("target", "break_even"):
+        r = getattr(config.exits, name).r
+        if r is not None and config.exits.stop == Stop():
+            raise ConfigError(f"exits.{name}.r={r:g} needs a stop to measure R from; set exits.stop.pct, offset or atr")
+    if config.exits.trailing.activation and not _given(config.exits.trailing, LEVELS["trailing"]):
+        raise ConfigError("exits.trailing.activation needs a trailing stop; set exits.trailing.pct, offset or atr")
+    if config.exits.break_even.plus and not _given(config.exits.break_even, LEVELS["break_even"]):
+        raise ConfigError("exits.break_even.plus needs the move that triggers it; set exits.break_even.pct, offset, atr or r")
+    if config.positions == "list" and not config.entries.path:
+        raise ConfigError("positions=list needs entries.path, a Parquet or CSV table of entries, got null")
+    if config.positions != "overlapping" and config.max_open is not None:
+        raise ConfigError(f"max_open={config.max_open} needs positions=overlapping, got positions={config.positions}")
+    if config.positions != "single" and config.entry.cooldown:
+        raise ConfigError(f"entry.cooldown={config.entry.cooldown} needs positions=single, got positions={config.positions}")
+    if config.positions == "overlapping" and config.on_opposite == "close":
+        raise ConfigError("on_opposite=close needs positions=single; with positions=overlapping use ignore or reverse")
 
 
 def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-def _kind(own: Any, default: Any, names: tuple[str, ...] = ()) -> Any:
-    """`own` if it sets any of `names` (default: any field), else `default`."""
-    names = names or tuple(f.name for f in fields(own))
-    return own if any(getattr(own, name) is not None for name in names) else default
+def _kind(own: Any, default: Any, names: tuple[str, ...]) -> Any:
+    """`own` if it sets any of `names`, else `default`."""
+    return own if _given(own, names) else default
+
+
+def _given(level: Any, names: tuple[str, ...]) -> bool:
+    return any(getattr(level, name) is not None for name in names)

@@ -63,7 +63,7 @@ def run_backtest(config: Config, *, backend: Backend | None = None, folder: Path
         with phase("scan", wait=backend.wait, bars=bars.n):
             masks = backend.scan(planned.program, series, bars.n)
         with phase("simulate", wait=backend.wait, bars=bars.n, sets=1):
-            ledger = backend.simulate(market, masks, atr, params, config.sim.mode)
+            ledger = backend.simulate(market, masks, atr, params, config.sim.mode, config.positions)
     else:
         with phase("scan", bars=bars.n):
             entries = load_entries(config, bars.time, bars.symbol)

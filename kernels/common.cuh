@@ -22,15 +22,15 @@ FN double infinity() { const double big = 1e300; return big * big; }
 FN double not_a_number() { return __longlong_as_double(0x7ff8000000000000ll); }
 
 // The records of gpubt/simulate/layout.py, field by field (a test compares them).
-struct Params { double capital, size_value, max_leverage, lot, commission_rate, commission_per_unit, commission_fixed, commission_minimum, slippage_rate, stop_value, target_value; i64 size_kind, stop_kind, target_kind, anchor, max_bars, entry_at, exit_at, time_at, same_bar, on_opposite; };
+struct Params { double capital, size_value, max_leverage, lot, commission_rate, commission_per_unit, commission_fixed, commission_minimum, slippage_rate, stop_value, target_value, trail_value, trail_activation, even_value, even_plus; i64 size_kind, stop_kind, target_kind, trail_kind, even_kind, anchor, max_bars, entry_at, exit_at, time_at, same_bar, on_opposite, cooldown, max_open; };
 struct Entry { double stop_value, target_value, size; i64 bar, side, stop_kind, target_kind; };
 struct Trade { double entry_price, exit_price, units, entry_fees, fees, pnl, pnl_pct, r_multiple, mae, mfe; i64 entry_bar, exit_bar, side, reason, ambiguous; };
 struct Tally { double final_equity, gross_profit, gross_loss, fees, notional, best, worst, sum_return, sum_square, sum_downside, drawdown; i64 trades, wins, losses, bars_held, exposed, ambiguous, drawdown_start, drawdown_end, hash; };
 
 // Codes of gpubt/simulate/layout.py.
 enum { LONG, SHORT };
-enum { SIGNAL = 1, STOP = 2, TARGET = 3, TIME = 6, END_OF_DATA = 9 };
-enum { NO_EQUITY, NAN_LEVEL, WRONG_SIDE, ZERO_SIZE, AT_END };
+enum { SIGNAL = 1, STOP, TARGET, TRAILING, BREAK_EVEN, TIME, END_OF_DATA = 9 };
+enum { NO_EQUITY, NAN_LEVEL, WRONG_SIDE, ZERO_SIZE, AT_END, MAX_OPEN };
 enum { AT_OPEN, AT_CLOSE };
 enum { IGNORE, CLOSE, REVERSE };
 enum { ANCHOR_FILL, ANCHOR_SIGNAL_CLOSE };

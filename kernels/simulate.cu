@@ -2,8 +2,10 @@
 // evaluation of gpubt/simulate/reference.py. Plain device functions, then thin kernels.
 
 struct Masks { const u64 *long_entry, *long_exit, *short_entry, *short_exit; };
-struct Order { i64 skip; double price, units, fees, stop, target, risk; };
-struct Touch { double price; i64 reason, ambiguous; };
+// `moving`: whether the stop can move. `trail`: distance of the trailing stop; it and the break-even stop act from an extreme on.
+struct Order { i64 skip; double price, units, fees, stop, target, risk; bool moving; double trail, trail_from, even_from, even; };
+struct Touch { double price; i64 reason, ambiguous; bool gap; };
+struct Stop { double price; i64 reason; };
 struct Levels { i64 stop_kind; double stop_value; i64 target_kind; double target_value; };
 
 FN double charge(const Params &p, double units, double price) {
@@ -41,20 +43,74 @@ FN double level(i64 kind, double value, double anchor, double direction, double 
 }
 
 // A market entry at the raw price `reference`; `skip` is -1, or says why there is none. `size` is NaN unless the entry brings its own.
-FN Order order(const Params &p, Levels v, double size, bool single, double side, double reference, double close, double atr, double equity) {
-  Order q = {-1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
+FN Order order(const Params &p, Levels v, double size, bool checked, double side, double reference, double close, double atr, double equity) {
+  Order q = {-1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, false, 0.0, 0.0, 0.0, 0.0};
   if (!(equity > 0.0)) { q.skip = NO_EQUITY; return q; }
-  if ((v.stop_kind == ATR || v.target_kind == ATR) && atr != atr) { q.skip = NAN_LEVEL; return q; }
+  const bool needs_atr = v.stop_kind == ATR || v.target_kind == ATR || p.trail_kind == ATR || p.even_kind == ATR;
+  if (needs_atr && atr != atr) { q.skip = NAN_LEVEL; return q; }
   q.price = slipped(p, reference, side);
   const double anchor = p.anchor == ANCHOR_FILL ? q.price : close;
   q.stop = level(v.stop_kind, v.stop_value, anchor, -side, atr, 0.0);
   if (v.stop_kind != NONE && !(side * (q.price - q.stop) > 0.0)) { q.skip = WRONG_SIDE; return q; }
   q.target = level(v.target_kind, v.target_value, anchor, side, atr, side * (anchor - q.stop));
-  q.units = capped_and_rounded(p, size != size ? sized(p, equity, q.price) : size, equity, q.price, single);
+  q.units = capped_and_rounded(p, size != size ? sized(p, equity, q.price) : size, equity, q.price, checked);
   if (!(q.units > 0.0)) { q.skip = ZERO_SIZE; return q; }
   q.risk = v.stop_kind == NONE ? not_a_number() : side * (q.price - q.stop);
   q.fees = commission(p, q.units, q.price);
+  q.moving = p.trail_kind != NONE || p.even_kind != NONE;
+  q.trail = p.trail_kind == ATR ? p.trail_value * atr : p.trail_value;
+  q.trail_from = level(p.trail_kind, p.trail_activation, q.price, side, atr, 0.0);
+  q.even_from = level(p.even_kind, p.even_value, q.price, side, atr, q.risk);
+  q.even = q.price * (1.0 + side * p.even_plus);
   return q;
+}
+
+// The nearest of the initial, break-even and trailing stop when the best price so far is `extreme`; monotone in it.
+FN Stop effective_stop(const Params &p, const Order &placed, double side, double extreme) {
+  Stop s = {placed.stop, STOP};
+  if (side * (extreme - placed.even_from) >= 0.0 && side * (placed.even - s.price) > 0.0) s.price = placed.even, s.reason = BREAK_EVEN;
+  if (p.trail_kind != NONE && side * (extreme - placed.trail_from) >= 0.0) {
+    const double trailing = p.trail_kind == PCT ? extreme * (1.0 - side * placed.trail) : extreme - side * placed.trail;
+    if (side * (trailing - s.price) > 0.0) s.price = trailing, s.reason = TRAILING;
+  }
+  return s;
+}
+FN double better(double side, double best, double extreme) { return side * (best - extreme) > 0.0 ? best : extreme; }
+
+// first_touch with a stop that follows the best price of the bars before; `extreme` becomes that price. A block is skipped when its range stays
+// clear even of the stop that its own best price would raise.
+FN i64 first_moving_touch(const Params &p, const Prices &x, const Order &placed, double side, i64 t, i64 end, double &extreme) {
+  const bool up = side > 0.0;
+  const double *against = up ? x.low : x.high, *best = up ? x.high : x.low;
+  const double *against0 = up ? x.low0 : x.high0, *best0 = up ? x.high0 : x.low0;
+  const double *against1 = up ? x.low1 : x.high1, *best1 = up ? x.high1 : x.low1;
+  const double target = placed.target;
+  while (t < end) {
+    if (!(t & 4095) && t + 4096 <= end) {
+      const i64 b = t >> 12;
+      const double top = better(side, best1[b], extreme);
+      if (side * (against1[b] - effective_stop(p, placed, side, top).price) > 0.0 && side * (best1[b] - target) < 0.0) {
+        extreme = top;
+        t += 4096;
+        continue;
+      }
+    }
+    if (!(t & 63) && t + 64 <= end) {
+      const i64 b = t >> 6;
+      const double top = better(side, best0[b], extreme);
+      if (side * (against0[b] - effective_stop(p, placed, side, top).price) > 0.0 && side * (best0[b] - target) < 0.0) {
+        extreme = top;
+        t += 64;
+        continue;
+      }
+    }
+    const i64 stop = least(end, (t | 63) + 1);
+    for (; t < stop; t++) {
+      if (side * (against[t] - effective_stop(p, placed, side, extreme).price) <= 0.0 || side * (best[t] - target) >= 0.0) return t;
+      extreme = better(side, best[t], extreme);
+    }
+  }
+  return end;
 }
 
 // First bar in [t, end) whose range reaches `down` or `up`, or `end`. Blocks whose extremes reach neither are skipped.
@@ -81,16 +137,17 @@ FN bool stop_comes_first(i64 policy, double side, double o, double h, double low
 }
 
 // Stop or target in bar t: a gap at the open, then inside. Reason 0: neither.
-FN Touch touch_at(const Prices &x, i64 t, double side, double stop, double target, i64 policy) {
-  const double o = x.open[t], h = x.high[t], low = x.low[t];
-  if (side * (o - stop) <= 0.0) { Touch q = {o, STOP, 0}; return q; }
-  if (side * (o - target) >= 0.0) { Touch q = {o, TARGET, 0}; return q; }
+FN Touch touch_at(const Params &p, const Prices &x, const Order &placed, double side, i64 t, double extreme) {
+  const double o = x.open[t], h = x.high[t], low = x.low[t], target = placed.target;
+  const Stop stop = effective_stop(p, placed, side, extreme);
+  if (side * (o - stop.price) <= 0.0) { Touch q = {o, stop.reason, 0, true}; return q; }
+  if (side * (o - target) >= 0.0) { Touch q = {o, TARGET, 0, true}; return q; }
   const double against = side > 0.0 ? low : h, favourable = side > 0.0 ? h : low;
-  const bool hit_stop = side * (against - stop) <= 0.0, hit_target = side * (favourable - target) >= 0.0;
+  const bool hit_stop = side * (against - stop.price) <= 0.0, hit_target = side * (favourable - target) >= 0.0;
   const bool both = hit_stop && hit_target;
-  if (hit_stop && (!both || stop_comes_first(policy, side, o, h, low))) { Touch q = {stop, STOP, both}; return q; }
-  if (hit_target) { Touch q = {target, TARGET, both}; return q; }
-  Touch q = {0.0, 0, 0};
+  if (hit_stop && (!both || stop_comes_first(p.same_bar, side, o, h, low))) { Touch q = {stop.price, stop.reason, both, false}; return q; }
+  if (hit_target) { Touch q = {target, TARGET, both, false}; return q; }
+  Touch q = {0.0, 0, 0, false};
   return q;
 }
 
@@ -145,15 +202,15 @@ FN i64 next_bit(const u64 *mask, i64 t, i64 end) {
   return least((at << 6) + __ffsll((i64)word) - 1, end);
 }
 
-// An event is bar * 8 + phase: 0 decided exit at the open, 1 time exit at the open, 2 stop or target, 3 signal at the close, 4 time at the
-// close, 7 end of data. The smallest one is the exit.
+// An event is bar * 8 + phase: 0 decided exit at the open, 1 time exit at the open, 2 gap at the open, 3 stop or target inside, 4 signal at the
+// close, 5 time at the close, 7 end of data. The smallest one is the exit.
 FN i64 deadline(const Params &p, i64 entry_bar, i64 n) {
   const i64 bar = entry_bar + p.max_bars;
   if (!p.max_bars || bar >= n) return NEVER;
-  return bar * 8 + (p.time_at == AT_OPEN ? 1 : 4);
+  return bar * 8 + (p.time_at == AT_OPEN ? 1 : 5);
 }
 FN i64 decided(i64 at, i64 bar, i64 n) {
-  if (at == AT_CLOSE) return bar < n ? bar * 8 + 3 : NEVER;
+  if (at == AT_CLOSE) return bar < n ? bar * 8 + 4 : NEVER;
   return bar + 1 < n ? (bar + 1) * 8 : NEVER;
 }
 FN i64 signal_event(const Params &p, const u64 *exits, const u64 *against, i64 first, i64 n) {
@@ -169,24 +226,43 @@ FN i64 signal_event(const Params &p, const u64 *exits, const u64 *against, i64 f
 FN i64 resume(const Params &p, const Masks &m, double side, i64 event, i64 n) {
   const i64 bar = event >> 3, phase = event & 7;
   const u64 *against = side > 0.0 ? m.short_entry : m.long_entry;
+  if (p.cooldown > 0) return bar + p.cooldown;
   if (phase == 0 && p.on_opposite == REVERSE && p.entry_at == AT_OPEN && bit(against, bar - 1)) return bar - 1;
-  if (phase == 3 && p.on_opposite == CLOSE && bar < n - 1 && bit(against, bar)) return bar + 1;
+  if (phase == 4 && p.on_opposite == CLOSE && bar < n - 1 && bit(against, bar)) return bar + 1;
   return bar;
 }
+
+FN i64 reason_of(i64 phase) { return phase == 0 || phase == 4 ? SIGNAL : phase == 7 ? END_OF_DATA : TIME; }
 
 // Close a position at the earlier of `event` and its first touch; `event` becomes the one that it was.
 FN double leave(const Params &p, const Prices &x, Trade &out, double side, const Order &placed, i64 entry_bar, i64 first, i64 &event) {
   const i64 bar = event >> 3, phase = event & 7, limit = phase < 2 ? bar : bar + 1;
   const double down = side > 0.0 ? placed.stop : placed.target, up = side > 0.0 ? placed.target : placed.stop;
-  const bool levels = down > -infinity() || up < infinity();
-  const i64 touched = levels ? first_touch(x, first, limit, down, up) : limit;
+  i64 touched = limit;
+  double extreme = placed.price;
+  if (placed.moving) touched = first_moving_touch(p, x, placed, side, first, limit, extreme);
+  else if (down > -infinity() || up < infinity()) touched = first_touch(x, first, limit, down, up);
   if (touched < limit) {
-    const Touch hit = touch_at(x, touched, side, placed.stop, placed.target, p.same_bar);
-    event = touched * 8 + 2;
+    const Touch hit = touch_at(p, x, placed, side, touched, extreme);
+    event = touched * 8 + (hit.gap ? 2 : 3);
     return book(p, x, out, side, placed, entry_bar, first, touched, hit.price, hit.reason, hit.ambiguous);
   }
-  const i64 reason = phase == 0 || phase == 3 ? SIGNAL : phase == 7 ? END_OF_DATA : TIME;
-  return book(p, x, out, side, placed, entry_bar, first, bar, phase < 2 ? x.open[bar] : x.close[bar], reason, 0);
+  return book(p, x, out, side, placed, entry_bar, first, bar, phase < 2 ? x.open[bar] : x.close[bar], reason_of(phase), 0);
+}
+
+// The same, with every bar visited.
+FN double leave_dense(const Params &p, const Prices &x, Trade &out, double side, const Order &placed, i64 entry_bar, i64 first, i64 &event) {
+  const i64 bar = event >> 3, phase = event & 7;
+  double extreme = placed.price;
+  for (i64 t = first; t < (phase < 2 ? bar : bar + 1); t++) {
+    const Touch hit = touch_at(p, x, placed, side, t, extreme);
+    if (hit.reason) {
+      event = t * 8 + (hit.gap ? 2 : 3);
+      return book(p, x, out, side, placed, entry_bar, first, t, hit.price, hit.reason, hit.ambiguous);
+    }
+    extreme = better(side, side > 0.0 ? x.high[t] : x.low[t], extreme);
+  }
+  return book(p, x, out, side, placed, entry_bar, first, bar, phase < 2 ? x.open[bar] : x.close[bar], reason_of(phase), 0);
 }
 
 FN i64 walk(const Prices &x, const Masks &m, const double *atr, const Params &p, Trade *ledger, i64 *skipped) {
@@ -224,27 +300,27 @@ FN i64 dense(const Prices &x, const Masks &m, const double *atr, const Params &p
   const i64 n = x.n;
   const bool at_open = p.entry_at == AT_OPEN;
   const Levels levels = {p.stop_kind, p.stop_value, p.target_kind, p.target_value};
-  Order placed = {NO_EQUITY, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
-  double equity = p.capital, side = 0.0, entering = 0.0;
-  i64 count = 0, entry_bar = 0;
+  Order placed = {NO_EQUITY, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, false, 0.0, 0.0, 0.0, 0.0};
+  double equity = p.capital, side = 0.0, entering = 0.0, extreme = 0.0;
+  i64 count = 0, entry_bar = 0, flat_until = 0;
   bool leaving = false;
   for (i64 t = 0; t < n; t++) {
     const bool last = t == n - 1, timed = p.max_bars > 0 && t == entry_bar + p.max_bars;
     const i64 exposed = at_open ? entry_bar : entry_bar + 1;
     if (side != 0.0 && (leaving || (timed && p.time_at == AT_OPEN))) {
       equity += book(p, x, ledger[count++], side, placed, entry_bar, exposed, t, x.open[t], leaving ? SIGNAL : TIME, 0);
-      side = 0.0;
+      side = 0.0, flat_until = t + p.cooldown;
     }
     if (entering != 0.0) {
       placed = order(p, levels, not_a_number(), true, entering, x.open[t], x.close[t - 1], atr ? atr[t - 1] : not_a_number(), equity);
       if (placed.skip >= 0) skipped[placed.skip]++;
-      else side = entering, entry_bar = t;
+      else side = entering, entry_bar = t, extreme = placed.price;
     }
     leaving = false, entering = 0.0;
     const bool wants_long = bit(m.long_entry, t), wants_short = bit(m.short_entry, t);
     bool consumed = false;
     if (side != 0.0) {
-      Touch hit = touch_at(x, t, side, placed.stop, placed.target, p.same_bar);
+      Touch hit = touch_at(p, x, placed, side, t, extreme);
       if (!hit.reason) {
         const bool opposite = (side > 0.0 ? wants_short : wants_long) && !last;
         const bool closes = opposite && p.on_opposite == CLOSE, reverses = opposite && p.on_opposite == REVERSE;
@@ -253,21 +329,25 @@ FN i64 dense(const Prices &x, const Masks &m, const double *atr, const Params &p
         if ((exits && p.exit_at == AT_CLOSE) || (reverses && !at_open)) hit.reason = SIGNAL, consumed = closes;
         else if (p.max_bars > 0 && t == entry_bar + p.max_bars && p.time_at == AT_CLOSE) hit.reason = TIME;
         else if (last) hit.reason = END_OF_DATA;
-        else leaving = exits || reverses, entering = reverses ? -side : 0.0;
+        else {
+          leaving = exits || reverses;
+          entering = reverses && !p.cooldown ? -side : 0.0;
+          extreme = better(side, side > 0.0 ? x.high[t] : x.low[t], extreme);
+        }
       }
       if (hit.reason) {
         equity += book(p, x, ledger[count++], side, placed, entry_bar, at_open ? entry_bar : entry_bar + 1, t, hit.price, hit.reason, hit.ambiguous);
-        side = 0.0;
+        side = 0.0, flat_until = t + p.cooldown;
       }
     }
-    if (side == 0.0 && (wants_long || wants_short) && !consumed) {
+    if (side == 0.0 && (wants_long || wants_short) && !consumed && t >= flat_until) {
       const double wanted = wants_long ? 1.0 : -1.0;
       if (last) skipped[AT_END]++;
       else if (at_open) entering = wanted;
       else {
         placed = order(p, levels, not_a_number(), true, wanted, x.close[t], x.close[t], atr ? atr[t] : not_a_number(), equity);
         if (placed.skip >= 0) skipped[placed.skip]++;
-        else side = wanted, entry_bar = t;
+        else side = wanted, entry_bar = t, extreme = placed.price;
       }
     }
   }
@@ -287,13 +367,50 @@ FN i64 run_entry(const Prices &x, const Entry &entry, const double *atr, const P
       order(p, levels, entry.size, false, side, reference, x.close[signal], atr ? atr[signal] : not_a_number(), p.capital);
   if (placed.skip >= 0) return placed.skip;
   i64 event = least(deadline(p, entry_bar, n), (n - 1) * 8 + 7);
-  if (bar_by_bar)
-    for (i64 t = first; t < n && t * 8 + 1 != event; t++) {
-      if (touch_at(x, t, side, placed.stop, placed.target, p.same_bar).reason) { event = t * 8 + 7; break; }
-      if (t * 8 + 4 == event) break;
-    }
-  leave(p, x, out, side, placed, entry_bar, first, event);
+  if (bar_by_bar) leave_dense(p, x, out, side, placed, entry_bar, first, event);
+  else leave(p, x, out, side, placed, entry_bar, first, event);
   return -1;
+}
+
+// positions=overlapping: rows in the order of their signals. Trades meet only in max_open: open at a fill are those whose exit comes after it, and
+// exits of that open (or close) come first. `exits` holds the exit events of the trades that may still be open.
+FN i64 overlap(const Prices &x, const Masks &m, const double *atr, const Params &p, bool bar_by_bar, Trade *ledger, i64 *skipped, i64 *exits) {
+  const i64 n = x.n;
+  const bool at_open = p.entry_at == AT_OPEN;
+  const Levels levels = {p.stop_kind, p.stop_value, p.target_kind, p.target_value};
+  i64 count = 0, at = 0, held = 0;
+  for (;;) {
+    const i64 signal = least(next_bit(m.long_entry, at, n), next_bit(m.short_entry, at, n));
+    if (signal >= n - 1) {
+      if (signal < n) skipped[AT_END]++;
+      return count;
+    }
+    at = signal + 1;
+    const double side = bit(m.long_entry, signal) ? 1.0 : -1.0;
+    const i64 entry_bar = at_open ? signal + 1 : signal, first = at_open ? entry_bar : entry_bar + 1, fill = entry_bar * 8 + (at_open ? 2 : 6);
+    if (p.max_open > 0) {
+      i64 kept = 0;
+      for (i64 i = 0; i < held; i++)
+        if (exits[i] > fill) exits[kept++] = exits[i];
+      held = kept;
+      if (held >= p.max_open) {
+        skipped[MAX_OPEN]++;
+        continue;
+      }
+    }
+    const double reference = at_open ? x.open[entry_bar] : x.close[entry_bar];
+    const Order placed =
+        order(p, levels, not_a_number(), false, side, reference, x.close[signal], atr ? atr[signal] : not_a_number(), p.capital);
+    if (placed.skip >= 0) {
+      skipped[placed.skip]++;
+      continue;
+    }
+    const u64 *own = side > 0.0 ? m.long_exit : m.short_exit, *against = side > 0.0 ? m.short_entry : m.long_entry;
+    i64 event = least(signal_event(p, own, against, first, n), least(deadline(p, entry_bar, n), (n - 1) * 8 + 7));
+    if (bar_by_bar) leave_dense(p, x, ledger[count++], side, placed, entry_bar, first, event);
+    else leave(p, x, ledger[count++], side, placed, entry_bar, first, event);
+    if (p.max_open > 0) exits[held++] = event;
+  }
 }
 
 // Lowest and highest of each block of `size` values of two columns. One thread a block.
@@ -324,6 +441,15 @@ KERNEL simulate(const u64 *columns, i64 n, const u64 *long_entry, const u64 *lon
   const Masks m = {long_entry, long_exit, short_entry, short_exit};
   const double *a = has_atr ? atr : 0;
   *count = bar_by_bar ? dense(x, m, a, *p, ledger, skipped) : walk(x, m, a, *p, ledger, skipped);
+}
+
+// positions=overlapping: one run, one thread.
+KERNEL simulate_overlapping(const u64 *columns, i64 n, const u64 *long_entry, const u64 *long_exit, const u64 *short_entry,
+                            const u64 *short_exit, const double *atr, i64 has_atr, const Params *p, i64 bar_by_bar, Trade *ledger,
+                            i64 *skipped, i64 *count, i64 *exits) {
+  if (THREAD != 0) return;
+  const Masks m = {long_entry, long_exit, short_entry, short_exit};
+  *count = overlap(prices(columns, n), m, has_atr ? atr : 0, *p, bar_by_bar, ledger, skipped, exits);
 }
 
 // positions=list: one thread an entry. Row i of `ledger` is entry i's trade where codes[i] is -1.

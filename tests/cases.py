@@ -50,6 +50,8 @@ def params(rng: np.random.Generator) -> dict[str, Any]:
 
     stop_kind = pick(k.NONE, k.PCT, k.OFFSET, k.ATR)
     target_kind = pick(k.NONE, k.PCT, k.OFFSET, k.ATR, *([k.R_MULTIPLE] if stop_kind else []))
+    trail_kind = pick(k.NONE, k.NONE, k.PCT, k.OFFSET, k.ATR)
+    even_kind = pick(k.NONE, k.NONE, k.PCT, k.OFFSET, k.ATR, *([k.R_MULTIPLE] if stop_kind else []))
     size_kind = pick(k.PERCENT_EQUITY, k.PERCENT_EQUITY, k.FIXED_UNITS, k.FIXED_CASH)
     return {
         "capital": pick(100_000.0, 1000.0, 50.0),
@@ -68,6 +70,14 @@ def params(rng: np.random.Generator) -> dict[str, Any]:
         "stop_value": {k.NONE: 0.0, k.PCT: pick(0.001, 0.01, 0.05), k.OFFSET: pick(0.5, 2.0), k.ATR: pick(0.5, 2.0)}[stop_kind],
         "target_kind": target_kind,
         "target_value": {k.NONE: 0.0, k.PCT: pick(0.001, 0.01, 0.05), k.OFFSET: pick(0.5, 2.0)}.get(target_kind, pick(0.5, 1.0, 3.0)),
+        "trail_kind": trail_kind,
+        "trail_value": {k.NONE: 0.0, k.PCT: pick(0.001, 0.01, 0.05), k.OFFSET: pick(0.5, 2.0), k.ATR: pick(0.5, 2.0)}[trail_kind],
+        "trail_activation": {k.NONE: 0.0, k.PCT: pick(0.0, 0.01)}.get(trail_kind, pick(0.0, 0.5, 1.0)),
+        "even_kind": even_kind,
+        "even_value": {k.NONE: 0.0, k.PCT: pick(0.001, 0.01), k.OFFSET: pick(0.5, 2.0)}.get(even_kind, pick(0.5, 1.0)),
+        "even_plus": pick(0.0, 0.0, 0.001, -0.001),
+        "cooldown": pick(0, 0, 0, 1, 10),
+        "max_open": pick(0, 1, 2, 5),
         "anchor": pick(k.ANCHOR_FILL, k.ANCHOR_SIGNAL_CLOSE),
         "max_bars": pick(0, 0, 1, 2, 5, 70),
         "entry_at": pick(k.AT_OPEN, k.AT_CLOSE),

@@ -44,14 +44,17 @@ def check(backend: Backend, seed: int, n: int, positions: str) -> None:
     bars, table = cases.reference_bars(columns), cases.entries(rng, n, columns["close"], p)
     if positions == "single":
         want = reference.simulate(bars, reference.Signals(*(signals[name].tolist() for name in MASKS)), atr.tolist(), p)
+    elif positions == "overlapping":
+        p["on_opposite"] = k.REVERSE if p["on_opposite"] == k.CLOSE else p["on_opposite"]
+        want = reference.simulate_overlapping(bars, reference.Signals(*(signals[name].tolist() for name in MASKS)), atr.tolist(), p)
     else:
         want = reference.simulate_list(bars, table, atr.tolist(), p)
     tally = account.tally(want.trades, want.equity, ends.tolist(), p["capital"], risk_free)
     market, record, levels = backend.upload(columns), cases.as_record(k.PARAMS, [p]), place(backend, atr)
     for mode in ("event", "bar"):
-        if positions == "single":
+        if positions != "list":
             masks = {name: place(backend, cases.pack(signals[name])) for name in MASKS}
-            ledger = backend.simulate(market, masks, levels, record, mode)
+            ledger = backend.simulate(market, masks, levels, record, mode, positions)
         else:
             ledger = backend.simulate_list(market, cases.as_record(k.ENTRY, table), levels, record, mode)
         got, equity = backend.account(market, ledger, ends, p["capital"], risk_free, mode)
@@ -66,7 +69,7 @@ def place(backend: Backend, array: np.ndarray) -> Any:
     return backend.runtime.to_device(array) if hasattr(backend, "runtime") else array
 
 
-@pytest.mark.parametrize("positions", ["single", "list"])
+@pytest.mark.parametrize("positions", ["single", "overlapping", "list"])
 @settings(max_examples=300)
 @given(seed=st.integers(0, 2**32 - 1), n=st.sampled_from(SIZES))
 def test_a_backend_equals_the_reference_to_the_bit(backend: Backend, positions: str, seed: int, n: int) -> None:
@@ -77,12 +80,13 @@ def test_a_backend_equals_the_reference_to_the_bit(backend: Backend, positions: 
 def test_blocks_of_4096_bars_are_skipped_without_a_trace(backend: Backend, seed: int) -> None:
     check(backend, seed, 20_000, "single")
     check(backend, 100 + seed, 9_000, "list")
+    check(backend, 200 + seed, 9_000, "overlapping")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 32), (7, 96), (132, 256)])
 def test_the_launch_shape_never_changes_a_bit(host_backend: Any, shape: tuple[int, int]) -> None:
     for seed in range(10):
-        check(host_backend(shape), seed, 300, "list" if seed % 2 else "single")
+        check(host_backend(shape), seed, 300, ("single", "list", "overlapping")[seed % 3])
 
 
 def test_the_c_structs_are_the_records() -> None:

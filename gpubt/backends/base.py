@@ -62,10 +62,12 @@ class Backend(ABC):
         masks = self._scan(program, series, n)
         return {name: masks[name] if name in masks else self._no_signal(n) for name in MASKS}
 
-    def simulate(self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], mode: str) -> Ledger:
-        """positions=single. `params` is one `layout.PARAMS` record (shape (1,)), `mode` event or bar."""
+    def simulate(
+        self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], mode: str, positions: str = "single"
+    ) -> Ledger:
+        """positions=single or overlapping. `params` is one `layout.PARAMS` record (shape (1,)), `mode` event or bar."""
         self._check(params, layout.PARAMS)
-        return self._simulate(market, masks, atr, params, mode == "bar")
+        return self._simulate(market, masks, atr, params, mode == "bar", positions)
 
     def simulate_list(self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], mode: str) -> Ledger:
         """positions=list. `entries` are `layout.ENTRY` records in the order of their bars."""
@@ -116,7 +118,7 @@ class Backend(ABC):
 
     @abstractmethod
     def _simulate(
-        self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool
+        self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool, positions: str
     ) -> Ledger: ...
 
     @abstractmethod

@@ -48,13 +48,19 @@ class CpuBackend(Backend):
     def _no_signal(self, n: int) -> Array:
         return np.zeros(words(n), np.uint64)
 
-    def _simulate(self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool) -> Ledger:
+    def _simulate(
+        self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool, positions: str
+    ) -> Ledger:
         rows = np.zeros(capacity(masks["long_entry"], masks["short_entry"]) + 1, layout.TRADE)
         skipped = np.zeros(len(layout.SKIPS), np.int64)
-        kernel = simulate.dense if bar_by_bar else simulate.walk
-        signals = simulate.Masks(*(masks[name] for name in MASKS))
-        count = kernel(market.prices, signals, EMPTY if atr is None else atr, params[0], rows, skipped)
-        return Ledger(rows[:count], count, skipped, "single")
+        signals, levels = simulate.Masks(*(masks[name] for name in MASKS)), EMPTY if atr is None else atr
+        if positions == "overlapping":
+            exits = np.empty(min(int(params["max_open"][0]), len(rows)), np.int64)
+            count = simulate.overlap(market.prices, signals, levels, params[0], bar_by_bar, rows, skipped, exits)
+        else:
+            kernel = simulate.dense if bar_by_bar else simulate.walk
+            count = kernel(market.prices, signals, levels, params[0], rows, skipped)
+        return Ledger(rows[:count], count, skipped, positions)
 
     def _simulate_list(self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], bar_by_bar: bool) -> Ledger:
         rows, codes = np.zeros(len(entries), layout.TRADE), np.zeros(len(entries), np.int64)

@@ -50,11 +50,16 @@ class CudaBackend(Backend):
     def _no_signal(self, n: int) -> Array:
         return self.runtime.zeros(words(n), np.uint64)
 
-    def _simulate(self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool) -> Ledger:
-        rows = self._records(layout.TRADE, self._signals(masks, market.n) + 1)
+    def _simulate(
+        self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool, positions: str
+    ) -> Ledger:
+        most = self._signals(masks, market.n) + 1
+        rows = self._records(layout.TRADE, most)
         skipped, count = self.runtime.zeros(len(layout.SKIPS), np.int64), self.runtime.zeros(1, np.int64)
+        overlapping = positions == "overlapping"
+        exits = [self.runtime.empty(max(1, min(int(params["max_open"][0]), most)), np.int64)] if overlapping else []
         self.runtime.launch(
-            "simulate",
+            "simulate_overlapping" if overlapping else "simulate",
             1,
             market.prices[0],
             np.int64(market.n),
@@ -65,8 +70,9 @@ class CudaBackend(Backend):
             rows,
             skipped,
             count,
+            *exits,
         )
-        return Ledger(rows, int(self.runtime.to_host(count)[0]), self.runtime.to_host(skipped), "single")
+        return Ledger(rows, int(self.runtime.to_host(count)[0]), self.runtime.to_host(skipped), positions)
 
     def _simulate_list(self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], bar_by_bar: bool) -> Ledger:
         n = len(entries)

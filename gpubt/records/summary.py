@@ -28,8 +28,8 @@ def summarise(
     metrics, held = known(measured.metrics), known(measured.buy_and_hold)
     return {
         "symbol": bars.symbol,
-        "strategy": config.strategy.name if config.positions == "single" else f"entries from {config.entries.path}",
-        "params": dict(config.strategy.params) if config.positions == "single" else {},
+        "strategy": config.strategy.name if config.positions != "list" else f"entries from {config.entries.path}",
+        "params": dict(config.strategy.params) if config.positions != "list" else {},
         "rows": bars.n,
         "rows_available": source.rows_available,
         "first_timestamp": time_text(int(bars.time[0])),
@@ -63,6 +63,6 @@ def warnings(config: Config, measured: Measured) -> list[str]:
     found = []
     if measured.metrics["max_drawdown"] <= -1.0:
         found.append("equity fell to zero or below: the figures after that are not a return on anything")
-    if config.positions == "list":
-        found.append("positions=list: trades are sized from the starting capital, unlevered, and the capital is not checked")
+    if config.positions != "single":
+        found.append(f"positions={config.positions}: trades are sized from the starting capital, unlevered, and the capital is not checked")
     return found

@@ -25,18 +25,18 @@ REASONS = {
     8: "liquidation",
     9: "end_of_data",
 }
-SIGNAL, STOP, TARGET, TIME, END_OF_DATA = 1, 2, 3, 6, 9
+SIGNAL, STOP, TARGET, TRAILING, BREAK_EVEN, TIME, END_OF_DATA = 1, 2, 3, 4, 5, 6, 9
 
 # why an entry signal gave no entry (index into the `skipped` counts)
-SKIPS = ("no_equity", "nan_level", "wrong_side_stop", "zero_size", "end_of_data")
-NO_EQUITY, NAN_LEVEL, WRONG_SIDE, ZERO_SIZE, AT_END = range(5)
+SKIPS = ("no_equity", "nan_level", "wrong_side_stop", "zero_size", "end_of_data", "max_open")
+NO_EQUITY, NAN_LEVEL, WRONG_SIDE, ZERO_SIZE, AT_END, MAX_OPEN = range(6)
 
 # switches in PARAMS
 AT_OPEN, AT_CLOSE = 0, 1  # entry_at, exit_at, time_at
 IGNORE, CLOSE, REVERSE = 0, 1, 2  # on_opposite
 ANCHOR_FILL, ANCHOR_SIGNAL_CLOSE = 0, 1
 STOP_FIRST, TARGET_FIRST, OHLC, OLHC, ADAPTIVE = range(5)  # same_bar
-NONE, PCT, OFFSET, ATR, R_MULTIPLE, PRICE = range(6)  # stop_kind, target_kind
+NONE, PCT, OFFSET, ATR, R_MULTIPLE, PRICE = range(6)  # stop_kind, target_kind, trail_kind, even_kind
 PERCENT_EQUITY, FIXED_UNITS, FIXED_CASH = range(3)  # size_kind
 
 PARAMS = np.dtype(
@@ -52,9 +52,15 @@ PARAMS = np.dtype(
         ("slippage_rate", "f8"),
         ("stop_value", "f8"),
         ("target_value", "f8"),
+        ("trail_value", "f8"),
+        ("trail_activation", "f8"),  # in the unit of trail_value
+        ("even_value", "f8"),  # the favourable move after which the stop is at break-even
+        ("even_plus", "f8"),  # fraction of the entry price beyond it
         ("size_kind", "i8"),
         ("stop_kind", "i8"),
         ("target_kind", "i8"),
+        ("trail_kind", "i8"),
+        ("even_kind", "i8"),
         ("anchor", "i8"),
         ("max_bars", "i8"),  # 0: none
         ("entry_at", "i8"),
@@ -62,6 +68,8 @@ PARAMS = np.dtype(
         ("time_at", "i8"),
         ("same_bar", "i8"),
         ("on_opposite", "i8"),
+        ("cooldown", "i8"),  # bars after an exit in which signals do not act
+        ("max_open", "i8"),  # 0: any number
     ]
 )
 

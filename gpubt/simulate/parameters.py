@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from gpubt.config import Config, Sizing, Stop, Target
+from gpubt.config import LEVELS, BreakEven, Config, Sizing, Stop, Target, Trailing
 from gpubt.simulate import layout as k
 
 AT = {"next_open": k.AT_OPEN, "open": k.AT_OPEN, "close": k.AT_CLOSE}
@@ -17,9 +17,10 @@ KINDS = {"pct": k.PCT, "offset": k.OFFSET, "atr": k.ATR, "r": k.R_MULTIPLE}
 SIZES = {"percent_equity": k.PERCENT_EQUITY, "fixed_units": k.FIXED_UNITS, "fixed_cash": k.FIXED_CASH}
 
 
-def level(config: Stop | Target) -> tuple[int, float]:
-    """Kind and value of a stop or target; (NONE, 0.0) when none is set."""
-    return next(((KINDS[name], float(value)) for name, value in vars(config).items() if value is not None), (k.NONE, 0.0))
+def level(config: Stop | Target | Trailing | BreakEven) -> tuple[int, float]:
+    """Kind and value of a level; (NONE, 0.0) when none is set."""
+    given = ((kind, getattr(config, name, None)) for name, kind in KINDS.items())
+    return next(((kind, float(value)) for kind, value in given if value is not None), (k.NONE, 0.0))
 
 
 def _size(config: Sizing) -> tuple[int, float]:
@@ -27,13 +28,14 @@ def _size(config: Sizing) -> tuple[int, float]:
 
 
 def needs_atr(config: Config) -> bool:
-    """Whether a stop or target is a multiple of ATR."""
-    return config.exits.stop.atr is not None or config.exits.target.atr is not None
+    """Whether a level is a multiple of ATR."""
+    return any(getattr(config.exits, name).atr is not None for name in LEVELS)
 
 
 def parameters(config: Config) -> NDArray[Any]:
     """One `layout.PARAMS` record (shape (1,)) of a resolved configuration."""
     stop, target, size = level(config.exits.stop), level(config.exits.target), _size(config.sizing)
+    trail, even = level(config.exits.trailing), level(config.exits.break_even)
     commission = config.costs.commission
     return k.record(
         k.PARAMS,
@@ -51,6 +53,12 @@ def parameters(config: Config) -> NDArray[Any]:
         stop_value=stop[1],
         target_kind=target[0],
         target_value=target[1],
+        trail_kind=trail[0],
+        trail_value=trail[1],
+        trail_activation=config.exits.trailing.activation or 0.0,
+        even_kind=even[0],
+        even_value=even[1],
+        even_plus=config.exits.break_even.plus or 0.0,
         anchor=ANCHORS[config.exits.anchor or "fill"],
         max_bars=config.exits.max_bars or 0,
         entry_at=AT[config.entry.at],
@@ -58,4 +66,6 @@ def parameters(config: Config) -> NDArray[Any]:
         time_at=AT[config.time.at or config.entry.at],
         same_bar=POLICIES[config.sim.same_bar],
         on_opposite=OPPOSITE[config.on_opposite or "ignore"],
+        cooldown=config.entry.cooldown,
+        max_open=config.max_open or 0,
     )

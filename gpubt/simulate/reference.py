@@ -59,6 +59,11 @@ class Position:
     target: float
     risk: float  # R: entry price to the initial stop, NaN without one
     exposed: int  # first bar whose range can touch a level
+    trail: float = 0.0  # distance of the trailing stop from the extreme: a fraction or a price, as `trail_kind` says
+    trail_from: float = 0.0  # the extreme from which on it trails
+    even_from: float = 0.0  # the extreme from which on the stop is at break-even, infinite for never
+    even: float = 0.0  # the stop then
+    extreme: float = 0.0  # best price of the exposed bars before this one, and the entry price
     lowest: float = INF
     highest: float = -INF
 
@@ -69,6 +74,20 @@ class Position:
     def see(self, bars: Bars, t: int) -> None:
         """A bar that the position was open through: its range counts for the excursions."""
         self.lowest, self.highest = min(self.lowest, bars.low[t]), max(self.highest, bars.high[t])
+        best = bars.high[t] if self.side > 0 else bars.low[t]
+        self.extreme = best if self.side * (best - self.extreme) > 0.0 else self.extreme
+
+    def effective_stop(self, p: Any) -> tuple[float, int]:
+        """The nearest of the initial, break-even and trailing stop, and its reason; on a tie the earlier of these."""
+        stop, reason = self.stop, k.STOP
+        if self.side * (self.extreme - self.even_from) >= 0.0 and self.side * (self.even - stop) > 0.0:
+            stop, reason = self.even, k.BREAK_EVEN
+        if p["trail_kind"] != k.NONE and self.side * (self.extreme - self.trail_from) >= 0.0:
+            pct = p["trail_kind"] == k.PCT
+            trailing = self.extreme * (1.0 - self.side * self.trail) if pct else self.extreme - self.side * self.trail
+            if self.side * (trailing - stop) > 0.0:
+                stop, reason = trailing, k.TRAILING
+        return stop, reason
 
 
 class Exit(NamedTuple):
@@ -138,15 +157,17 @@ def level(kind: int, value: float, anchor: float, direction: int, atr: float, ri
     return anchor + direction * distance
 
 
-def enter(p: Any, entry: Any, side: int, bar: int, reference: float, close: float, atr: float, equity: float) -> Position | int:
+def enter(
+    p: Any, entry: Any, side: int, bar: int, reference: float, close: float, atr: float, equity: float, checked: bool = True
+) -> Position | int:
     """The position that a market order opens at `reference` (raw price) in `bar`, or the `layout.SKIPS` code that says why none.
 
-    `entry` has the levels' kinds and values and `size` (an ENTRY record, or the parameters); `close` and `atr` are the signal bar's.
+    `entry` has the levels' kinds and values (an ENTRY record, with its own `size`, or the parameters); `close` and `atr` are the signal
+    bar's. `checked`: the leverage cap applies.
     """
-    single = "size" not in entry
     if not equity > 0.0:
         return k.NO_EQUITY
-    if (entry["stop_kind"] == k.ATR or entry["target_kind"] == k.ATR) and math.isnan(atr):
+    if k.ATR in (entry["stop_kind"], entry["target_kind"], p["trail_kind"], p["even_kind"]) and math.isnan(atr):
         return k.NAN_LEVEL
     price = slipped(p, reference, side)
     anchor = price if p["anchor"] == k.ANCHOR_FILL else close
@@ -154,31 +175,45 @@ def enter(p: Any, entry: Any, side: int, bar: int, reference: float, close: floa
     if entry["stop_kind"] != k.NONE and not side * (price - stop) > 0.0:
         return k.WRONG_SIDE
     target = level(entry["target_kind"], entry["target_value"], anchor, side, atr, side * (anchor - stop))
-    if single or math.isnan(entry["size"]):
-        units = size(p, equity, price, capped=single)
-    else:
-        units = capped_and_rounded(p, entry["size"], equity, price, capped=False)
+    own = entry.get("size", math.nan)
+    units = size(p, equity, price, checked) if math.isnan(own) else capped_and_rounded(p, own, equity, price, checked)
     if not units > 0.0:
         return k.ZERO_SIZE
     risk = math.nan if entry["stop_kind"] == k.NONE else side * (price - stop)
-    at_open = p["entry_at"] == k.AT_OPEN
-    return Position(side, bar, price, units, fees(p, units, price), stop, target, risk, bar if at_open else bar + 1)
+    first = bar if p["entry_at"] == k.AT_OPEN else bar + 1
+    position = Position(side, bar, price, units, fees(p, units, price), stop, target, risk, first, extreme=price)
+    position.trail = p["trail_value"] * atr if p["trail_kind"] == k.ATR else p["trail_value"]
+    position.trail_from = level(p["trail_kind"], p["trail_activation"], price, side, atr, 0.0)
+    position.even_from = level(p["even_kind"], p["even_value"], price, side, atr, risk)
+    position.even = price * (1.0 + side * p["even_plus"])
+    return position
+
+
+def gap(position: Position, p: Any, bars: Bars, t: int) -> Exit | None:
+    """An open at or beyond a level; of two levels the stop."""
+    o, side = bars.open[t], position.side
+    stop, reason = position.effective_stop(p)
+    if side * (o - stop) <= 0.0:
+        return Exit(o, reason)
+    return Exit(o, k.TARGET) if side * (o - position.target) >= 0.0 else None
+
+
+def inside(position: Position, p: Any, bars: Bars, t: int) -> Exit | None:
+    """Stop or target within the range of bar `t`; both as `same_bar` says."""
+    o, h, lo, side = bars.open[t], bars.high[t], bars.low[t], position.side
+    stop, reason = position.effective_stop(p)
+    against, favourable = (lo, h) if side > 0 else (h, lo)
+    hit_stop = side * (against - stop) <= 0.0
+    hit_target = side * (favourable - position.target) >= 0.0
+    both = hit_stop and hit_target
+    if hit_stop and (not both or stop_comes_first(p["same_bar"], side, o, h, lo)):
+        return Exit(stop, reason, both)
+    return Exit(position.target, k.TARGET, both) if hit_target else None
 
 
 def touched(position: Position, p: Any, bars: Bars, t: int) -> Exit | None:
-    """Stop or target in bar `t`: a gap at the open, then inside; both inside as `same_bar` says."""
-    o, h, lo, side = bars.open[t], bars.high[t], bars.low[t], position.side
-    if side * (o - position.stop) <= 0.0:
-        return Exit(o, k.STOP)
-    if side * (o - position.target) >= 0.0:
-        return Exit(o, k.TARGET)
-    against, favourable = (lo, h) if side > 0 else (h, lo)
-    stop = side * (against - position.stop) <= 0.0
-    target = side * (favourable - position.target) >= 0.0
-    if stop and target:
-        first = stop_comes_first(p["same_bar"], side, o, h, lo)
-        return Exit(position.stop, k.STOP, True) if first else Exit(position.target, k.TARGET, True)
-    return Exit(position.stop, k.STOP) if stop else Exit(position.target, k.TARGET) if target else None
+    """Stop or target in bar `t`: a gap at the open, then inside."""
+    return gap(position, p, bars, t) or inside(position, p, bars, t)
 
 
 def stop_comes_first(policy: int, side: int, o: float, h: float, lo: float) -> bool:
@@ -225,16 +260,17 @@ def simulate(bars: Bars, signals: Signals, atr: Sequence[float], p: Any) -> Outc
     """positions=single: one net position, sized from the account, by the order of events that the contract gives for a bar."""
     out, equity, n = Outcome(), p["capital"], len(bars)
     position: Position | None = None
+    flat_until = 0  # no signal before this bar acts
     leaving = False  # an exit signal or a reversal was decided at the close before
     entering: int | None = None  # the side of a market order for this open
     at_open = p["entry_at"] == k.AT_OPEN
 
     def leave(t: int, exit: Exit) -> None:
-        nonlocal position, equity
+        nonlocal position, equity, flat_until
         assert position is not None
         trade = close_trade(p, position, bars, t, exit)
         out.trades.append(trade)
-        equity, position = equity + trade["pnl"], None
+        equity, position, flat_until = equity + trade["pnl"], None, t + p["cooldown"]
 
     def open_at(t: int, signal: int, side: int, reference: float) -> None:
         nonlocal position
@@ -273,10 +309,10 @@ def simulate(bars: Bars, signals: Signals, atr: Sequence[float], p: Any) -> Outc
                 leave(t, Exit(bars.close[t], k.END_OF_DATA))
             else:
                 leaving = exits or reverses
-                entering = -position.side if reverses else None
+                entering = -position.side if reverses and not p["cooldown"] else None
                 position.see(bars, t)
         side = signals.entry(t)
-        if position is None and side is not None and not consumed:
+        if position is None and side is not None and not consumed and t >= flat_until:
             if t == n - 1:
                 out.skipped[k.AT_END] += 1
             elif at_open:
@@ -284,6 +320,70 @@ def simulate(bars: Bars, signals: Signals, atr: Sequence[float], p: Any) -> Outc
             else:
                 open_at(t, t, side, bars.close[t])
         out.equity.append(position.mark(equity, bars.close[t]) if position else equity)
+    return out
+
+
+def simulate_overlapping(bars: Bars, signals: Signals, atr: Sequence[float], p: Any) -> Outcome:
+    """positions=overlapping: every signal its own trade, sized from the starting capital; beyond `max_open` at the fill it is dropped."""
+    out, n, at_open = Outcome(), len(bars), p["entry_at"] == k.AT_OPEN
+    open_: list[tuple[int, Position]] = []  # with the number of the trade
+    closed: dict[int, dict[str, Any]] = {}
+    leaving: set[int] = set()  # trades whose exit was decided at the close before
+    entering: int | None = None
+    number = 0
+
+    def leave(t: int, exits: dict[int, Exit]) -> None:
+        nonlocal open_
+        closed.update({i: close_trade(p, position, bars, t, exits[i]) for i, position in open_ if i in exits})
+        open_ = [(i, position) for i, position in open_ if i not in exits]
+
+    def open_at(t: int, signal: int, side: int, reference: float) -> None:
+        nonlocal number
+        if p["max_open"] and len(open_) >= p["max_open"]:
+            out.skipped[k.MAX_OPEN] += 1
+            return
+        got = enter(p, p, side, t, reference, bars.close[signal], atr[signal], p["capital"], checked=False)
+        if isinstance(got, Position):
+            open_.append((number, got))
+            number += 1
+        else:
+            out.skipped[got] += 1
+
+    def decided(t: int, position: Position, at: int) -> bool:
+        """Whether the signals of bar `t` end the trade at the close (`at` AT_CLOSE) or at the next open."""
+        opposite = signals.entry(t) == -position.side and t < n - 1 and p["on_opposite"] == k.REVERSE
+        return (signals.exit(position.side, t) and p["exit_at"] == at) or (opposite and p["entry_at"] == at)
+
+    def due(position: Position, t: int, at: int) -> bool:
+        return bool(p["time_at"] == at and p["max_bars"] and t == position.bar + p["max_bars"])
+
+    for t in range(n):
+        # 1. at the open: decided exits, time, gaps; then the entry
+        leave(t, {i: Exit(bars.open[t], k.SIGNAL) for i, _ in open_ if i in leaving})
+        leave(t, {i: Exit(bars.open[t], k.TIME) for i, position in open_ if due(position, t, k.AT_OPEN)})
+        leave(t, {i: found for i, position in open_ if (found := gap(position, p, bars, t))})
+        if entering is not None:
+            open_at(t, t - 1, entering, bars.open[t])
+        # 2. inside the bar; a new trade first by a gap against its own open
+        leave(t, {i: found for i, position in open_ if (found := touched(position, p, bars, t))})
+        # 3. at the close
+        leave(t, {i: Exit(bars.close[t], k.SIGNAL) for i, position in open_ if decided(t, position, k.AT_CLOSE)})
+        leave(t, {i: Exit(bars.close[t], k.TIME) for i, position in open_ if due(position, t, k.AT_CLOSE)})
+        if t == n - 1:
+            leave(t, {i: Exit(bars.close[t], k.END_OF_DATA) for i, _ in open_})
+        leaving = {i for i, position in open_ if decided(t, position, k.AT_OPEN)}
+        for _, position in open_:
+            position.see(bars, t)
+        side, entering = signals.entry(t), None
+        if side is not None:
+            if t == n - 1:
+                out.skipped[k.AT_END] += 1
+            elif at_open:
+                entering = side
+            else:
+                open_at(t, t, side, bars.close[t])
+    out.trades = [closed[i] for i in range(number)]
+    out.equity = list_equity(out.trades, bars, p["capital"])
     return out
 
 
@@ -297,7 +397,7 @@ def simulate_list(bars: Bars, entries: Sequence[Any], atr: Sequence[float], p: A
             continue
         first = signal + 1 if p["entry_at"] == k.AT_OPEN else signal
         reference = bars.open[first] if p["entry_at"] == k.AT_OPEN else bars.close[first]
-        position = enter(p, entry, side, first, reference, bars.close[signal], atr[signal], p["capital"])
+        position = enter(p, entry, side, first, reference, bars.close[signal], atr[signal], p["capital"], checked=False)
         if isinstance(position, Position):
             out.trades.append(run_alone(p, position, bars))
         else:

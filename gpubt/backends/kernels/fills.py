@@ -18,8 +18,9 @@ FINE, COARSE = 64, 4096
 Prices = namedtuple("Prices", "open high low close low0 high0 bottom0 top0 low1 high1 bottom1 top1")
 
 INF = np.inf
-Order = namedtuple("Order", "skip price units fees stop target risk")
-Touch = namedtuple("Touch", "price reason ambiguous")
+# `moving`: whether the stop can move. `trail`: distance of the trailing stop; it and the break-even stop act from an extreme on.
+Order = namedtuple("Order", "skip price units fees stop target risk moving trail trail_from even_from even")
+Touch = namedtuple("Touch", "price reason ambiguous gap")
 
 
 @njit(**OPTIONS)
@@ -94,15 +95,15 @@ def level(kind, value, anchor, direction, atr, risk):
 
 @njit(**OPTIONS)
 def refused(code):
-    return Order(np.int64(code), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    return Order(np.int64(code), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False, 0.0, 0.0, 0.0, 0.0)
 
 
 @njit(**OPTIONS)
-def order(p, stop_kind, stop_value, target_kind, target_value, size, single, side, reference, close, atr, equity):
+def order(p, stop_kind, stop_value, target_kind, target_value, size, checked, side, reference, close, atr, equity):
     """A market entry at the raw price `reference`: an `Order` whose `skip` is -1, or the code that says why there is none."""
     if not equity > 0.0:
         return refused(k.NO_EQUITY)
-    if (stop_kind == k.ATR or target_kind == k.ATR) and np.isnan(atr):
+    if (stop_kind == k.ATR or target_kind == k.ATR or p.trail_kind == k.ATR or p.even_kind == k.ATR) and np.isnan(atr):
         return refused(k.NAN_LEVEL)
     price = slipped(p, reference, side)
     anchor = price if p.anchor == k.ANCHOR_FILL else close
@@ -111,11 +112,60 @@ def order(p, stop_kind, stop_value, target_kind, target_value, size, single, sid
         return refused(k.WRONG_SIDE)
     target = level(target_kind, target_value, anchor, side, atr, side * (anchor - stop))
     units = sized(p, equity, price) if np.isnan(size) else size
-    units = capped_and_rounded(p, units, equity, price, single)
+    units = capped_and_rounded(p, units, equity, price, checked)
     if not units > 0.0:
         return refused(k.ZERO_SIZE)
     risk = np.nan if stop_kind == k.NONE else side * (price - stop)
-    return Order(np.int64(-1), price, units, commission(p, units, price), stop, target, risk)
+    moving = p.trail_kind != k.NONE or p.even_kind != k.NONE
+    trail = p.trail_value * atr if p.trail_kind == k.ATR else p.trail_value
+    trail_from = level(p.trail_kind, p.trail_activation, price, side, atr, 0.0)
+    even_from = level(p.even_kind, p.even_value, price, side, atr, risk)
+    even = price * (1.0 + side * p.even_plus)
+    return Order(np.int64(-1), price, units, commission(p, units, price), stop, target, risk, moving, trail, trail_from, even_from, even)
+
+
+@njit(**OPTIONS)
+def effective_stop(p, placed, side, extreme):
+    """The nearest of the initial, break-even and trailing stop when the best price so far is `extreme`; monotone in it."""
+    stop, reason = placed.stop, k.STOP
+    if side * (extreme - placed.even_from) >= 0.0 and side * (placed.even - stop) > 0.0:
+        stop, reason = placed.even, k.BREAK_EVEN
+    if p.trail_kind != k.NONE and side * (extreme - placed.trail_from) >= 0.0:
+        trailing = extreme * (1.0 - side * placed.trail) if p.trail_kind == k.PCT else extreme - side * placed.trail
+        if side * (trailing - stop) > 0.0:
+            stop, reason = trailing, k.TRAILING
+    return stop, reason
+
+
+@njit(**OPTIONS)
+def first_moving_touch(p, x, placed, side, t, end, extreme):
+    """`first_touch` with a stop that follows the best price of the bars before: the bar (or `end`) and that price. A block is skipped when
+    its range stays clear even of the stop that its own best price would raise."""
+    against = x.low if side > 0 else x.high
+    best = x.high if side > 0 else x.low
+    against0, best0 = (x.low0, x.high0) if side > 0 else (x.high0, x.low0)
+    against1, best1 = (x.low1, x.high1) if side > 0 else (x.high1, x.low1)
+    target = placed.target
+    while t < end:
+        if (t & (COARSE - 1)) == 0 and t + COARSE <= end:
+            b = t >> 12
+            top = best1[b] if side * (best1[b] - extreme) > 0.0 else extreme
+            if side * (against1[b] - effective_stop(p, placed, side, top)[0]) > 0.0 and side * (best1[b] - target) < 0.0:
+                extreme, t = top, t + COARSE
+                continue
+        if (t & (FINE - 1)) == 0 and t + FINE <= end:
+            b = t >> 6
+            top = best0[b] if side * (best0[b] - extreme) > 0.0 else extreme
+            if side * (against0[b] - effective_stop(p, placed, side, top)[0]) > 0.0 and side * (best0[b] - target) < 0.0:
+                extreme, t = top, t + FINE
+                continue
+        stop = min(end, (t | (FINE - 1)) + 1)
+        while t < stop:
+            if side * (against[t] - effective_stop(p, placed, side, extreme)[0]) <= 0.0 or side * (best[t] - target) >= 0.0:
+                return t, extreme
+            extreme = best[t] if side * (best[t] - extreme) > 0.0 else extreme
+            t += 1
+    return end, extreme
 
 
 @njit(**OPTIONS)
@@ -148,25 +198,31 @@ def stop_comes_first(policy, side, o, h, low):
 
 
 @njit(**OPTIONS)
-def touch_at(x, t, side, stop, target, policy):
+def touch_at(p, x, placed, side, t, extreme):
     """Stop or target in bar `t`: a gap at the open, then inside. `reason` is 0 when neither is touched."""
     o, h, low = x.open[t], x.high[t], x.low[t]
+    stop, reason = effective_stop(p, placed, side, extreme)
+    target = placed.target
     if side * (o - stop) <= 0.0:
-        return Touch(o, k.STOP, 0)
+        return Touch(o, reason, 0, True)
     if side * (o - target) >= 0.0:
-        return Touch(o, k.TARGET, 0)
+        return Touch(o, k.TARGET, 0, True)
     against, favourable = (low, h) if side > 0 else (h, low)
     hit_stop = side * (against - stop) <= 0.0
     hit_target = side * (favourable - target) >= 0.0
-    if hit_stop and hit_target:
-        if stop_comes_first(policy, side, o, h, low):
-            return Touch(stop, k.STOP, 1)
-        return Touch(target, k.TARGET, 1)
-    if hit_stop:
-        return Touch(stop, k.STOP, 0)
+    both = hit_stop and hit_target
+    if hit_stop and (not both or stop_comes_first(p.same_bar, side, o, h, low)):
+        return Touch(stop, reason, 1 if both else 0, False)
     if hit_target:
-        return Touch(target, k.TARGET, 0)
-    return Touch(0.0, 0, 0)
+        return Touch(target, k.TARGET, 1 if both else 0, False)
+    return Touch(0.0, 0, 0, False)
+
+
+@njit(**OPTIONS)
+def better(x, side, t, extreme):
+    """The best price after bar `t`."""
+    best = x.high[t] if side > 0 else x.low[t]
+    return best if side * (best - extreme) > 0.0 else extreme
 
 
 @njit(**OPTIONS)

@@ -1,7 +1,9 @@
-"""The simulation in numba: `walk` goes from event to event, `dense` visits each bar, `walk_list` runs a table of entries.
+"""The simulation in numba: `walk` goes from event to event, `dense` visits each bar, `walk_list` runs a table of entries, `overlap` gives
+every signal its own trade.
 
 A run's events are ordered by one integer, `bar * 8 + phase`, in the order in which a bar is played: 0 decided exit at the open, 1 time exit
-at the open, 2 stop or target (gap or inside), 3 signal at the close, 4 time at the close, 7 end of data. The smallest one is the exit.
+at the open, 2 gap at the open, 3 stop or target inside, 4 signal at the close, 5 time at the close, 7 end of data. The smallest one is the
+exit.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from gpubt.backends.kernels.bits import OPTIONS, next_bit
-from gpubt.backends.kernels.fills import book, first_touch, order, refused, touch_at
+from gpubt.backends.kernels.fills import better, book, first_moving_touch, first_touch, order, refused, touch_at
 from gpubt.simulate import layout as k
 
 Masks = namedtuple("Masks", "long_entry long_exit short_entry short_exit")
@@ -25,14 +27,14 @@ def deadline(p, entry_bar, n):
     bar = entry_bar + p.max_bars
     if p.max_bars == 0 or bar >= n:
         return NEVER
-    return bar * 8 + (1 if p.time_at == k.AT_OPEN else 4)
+    return bar * 8 + (1 if p.time_at == k.AT_OPEN else 5)
 
 
 @njit(**OPTIONS)
 def decided(at, bar, n):
     """The event of an exit that was decided at the close of `bar` (n: never)."""
     if at == k.AT_CLOSE:
-        return bar * 8 + 3 if bar < n else NEVER
+        return bar * 8 + 4 if bar < n else NEVER
     return (bar + 1) * 8 if bar + 1 < n else NEVER
 
 
@@ -59,30 +61,50 @@ def resume(p, masks, side, event, n):
     """The first signal bar that may act after the exit `event` of a position on `side`."""
     bar, phase = event >> 3, event & 7
     against = masks.short_entry if side > 0 else masks.long_entry
+    if p.cooldown > 0:
+        return bar + p.cooldown
     if phase == 0 and p.on_opposite == k.REVERSE and p.entry_at == k.AT_OPEN and bit(against, bar - 1):
         return bar - 1  # a reversal: its signal is the one that decided the exit
-    if phase == 3 and p.on_opposite == k.CLOSE and bar < n - 1 and bit(against, bar):
+    if phase == 4 and p.on_opposite == k.CLOSE and bar < n - 1 and bit(against, bar):
         return bar + 1  # that signal was used up by the close
     return bar
 
 
 @njit(**OPTIONS)
-def leave(p, x, trade, side, placed, entry_bar, first, event, n):
+def leave(p, x, trade, side, placed, entry_bar, first, event):
     """Close a position at the earlier of `event` and its first touch; returns the event and the pnl."""
     bar, phase = event >> 3, event & 7
     limit = bar if phase < 2 else bar + 1
     down, up = (placed.stop, placed.target) if side > 0 else (placed.target, placed.stop)
-    touched = limit
-    if down > -np.inf or up < np.inf:
+    touched, extreme = limit, placed.price
+    if placed.moving:
+        touched, extreme = first_moving_touch(p, x, placed, side, first, limit, extreme)
+    elif down > -np.inf or up < np.inf:
         touched = first_touch(x, first, limit, down, up)
     if touched < limit:
-        hit = touch_at(x, touched, side, placed.stop, placed.target, p.same_bar)
+        hit = touch_at(p, x, placed, side, touched, extreme)
         pnl = book(p, x, trade, side, placed, entry_bar, first, touched, hit.price, hit.reason, hit.ambiguous)
-        return touched * 8 + 2, pnl
+        return touched * 8 + (2 if hit.gap else 3), pnl
     reference = x.open[bar] if phase < 2 else x.close[bar]
-    reason = k.SIGNAL if phase == 0 or phase == 3 else k.TIME if phase == 1 or phase == 4 else k.END_OF_DATA
+    reason = k.SIGNAL if phase == 0 or phase == 4 else k.TIME if phase == 1 or phase == 5 else k.END_OF_DATA
     pnl = book(p, x, trade, side, placed, entry_bar, first, bar, reference, reason, 0)
     return event, pnl
+
+
+@njit(**OPTIONS)
+def leave_dense(p, x, trade, side, placed, entry_bar, first, event):
+    """`leave`, with every bar visited."""
+    bar, phase = event >> 3, event & 7
+    extreme = placed.price
+    for t in range(first, bar if phase < 2 else bar + 1):
+        hit = touch_at(p, x, placed, side, t, extreme)
+        if hit.reason != 0:
+            pnl = book(p, x, trade, side, placed, entry_bar, first, t, hit.price, hit.reason, hit.ambiguous)
+            return t * 8 + (2 if hit.gap else 3), pnl
+        extreme = better(x, side, t, extreme)
+    reference = x.open[bar] if phase < 2 else x.close[bar]
+    reason = k.SIGNAL if phase == 0 or phase == 4 else k.TIME if phase == 1 or phase == 5 else k.END_OF_DATA
+    return event, book(p, x, trade, side, placed, entry_bar, first, bar, reference, reason, 0)
 
 
 @njit(**OPTIONS)
@@ -115,7 +137,7 @@ def walk(x, masks, atr, p, ledger, skipped):
         first = entry_bar if at_open else entry_bar + 1
         exits, against = (masks.long_exit, masks.short_entry) if side > 0 else (masks.short_exit, masks.long_entry)
         event = min(signal_event(p, exits, against, first, n), min(deadline(p, entry_bar, n), (n - 1) * 8 + 7))
-        event, pnl = leave(p, x, ledger[m], side, placed, entry_bar, first, event, n)
+        event, pnl = leave(p, x, ledger[m], side, placed, entry_bar, first, event)
         equity += pnl
         m += 1
         at = resume(p, masks, side, event, n)
@@ -128,7 +150,7 @@ def dense(x, masks, atr, p, ledger, skipped):
     equity, m = p.capital, 0
     at_open = p.entry_at == k.AT_OPEN
     placed = refused(k.NO_EQUITY)
-    side, entry_bar, leaving, entering = 0, 0, False, 0
+    side, entry_bar, leaving, entering, extreme, flat_until = 0, 0, False, 0, 0.0, 0
     for t in range(n):
         reason, price, ambiguous = 0, 0.0, 0
         if side != 0:
@@ -139,7 +161,7 @@ def dense(x, masks, atr, p, ledger, skipped):
         if reason != 0:
             equity += book(p, x, ledger[m], side, placed, entry_bar, entry_bar if at_open else entry_bar + 1, t, price, reason, 0)
             m += 1
-            side, reason = 0, 0
+            side, reason, flat_until = 0, 0, t + p.cooldown
         if entering != 0:
             atr_then = atr[t - 1] if len(atr) else np.nan
             placed = order(
@@ -159,12 +181,12 @@ def dense(x, masks, atr, p, ledger, skipped):
             if placed.skip >= 0:
                 skipped[placed.skip] += 1
             else:
-                side, entry_bar = entering, t
+                side, entry_bar, extreme = entering, t, placed.price
         leaving, entering = False, 0
         long, short, last = bit(masks.long_entry, t), bit(masks.short_entry, t), t == n - 1
         consumed = False
         if side != 0:
-            hit = touch_at(x, t, side, placed.stop, placed.target, p.same_bar)
+            hit = touch_at(p, x, placed, side, t, extreme)
             reason, price, ambiguous = hit.reason, hit.price, hit.ambiguous
             if reason == 0:
                 opposite = (short if side > 0 else long) and not last
@@ -179,12 +201,13 @@ def dense(x, masks, atr, p, ledger, skipped):
                     reason, price = k.END_OF_DATA, x.close[t]
                 else:
                     leaving = exits or closes or reverses
-                    entering = -side if reverses else 0
+                    entering = -side if reverses and p.cooldown == 0 else 0
+                    extreme = better(x, side, t, extreme)
         if reason != 0:
             equity += book(p, x, ledger[m], side, placed, entry_bar, entry_bar if at_open else entry_bar + 1, t, price, reason, ambiguous)
             m += 1
-            side = 0
-        if side == 0 and (long or short) and not consumed:
+            side, flat_until = 0, t + p.cooldown
+        if side == 0 and (long or short) and not consumed and t >= flat_until:
             wanted = 1 if long else -1
             if last:
                 skipped[k.AT_END] += 1
@@ -209,7 +232,7 @@ def dense(x, masks, atr, p, ledger, skipped):
                 if placed.skip >= 0:
                     skipped[placed.skip] += 1
                 else:
-                    side, entry_bar = wanted, t
+                    side, entry_bar, extreme = wanted, t, placed.price
     return m
 
 
@@ -243,15 +266,9 @@ def run_entry(x, entry, atr, p, bar_by_bar, trade):
     first = entry_bar if at_open else entry_bar + 1
     event = min(deadline(p, entry_bar, n), (n - 1) * 8 + 7)
     if bar_by_bar:
-        for t in range(first, n):
-            if t * 8 + 1 == event:
-                break
-            if touch_at(x, t, side, placed.stop, placed.target, p.same_bar).reason != 0:
-                event = t * 8 + 7  # a touch comes before it
-                break
-            if t * 8 + 4 == event:
-                break
-    leave(p, x, trade, side, placed, entry_bar, first, event, n)
+        leave_dense(p, x, trade, side, placed, entry_bar, first, event)
+    else:
+        leave(p, x, trade, side, placed, entry_bar, first, event)
     return -1
 
 
@@ -260,3 +277,70 @@ def walk_list(x, entries, atr, p, bar_by_bar, ledger, codes, start, end):
     """positions=list, entries [start, end): row i of `ledger` is entry i's trade where `codes[i]` is -1. Threads share the entries."""
     for i in range(start, end):
         codes[i] = run_entry(x, entries[i], atr, p, bar_by_bar, ledger[i])
+
+
+@njit(**OPTIONS)
+def keep_open(exits, held, fill):
+    """Keep the events after `fill`; how many they are."""
+    kept = 0
+    for i in range(held):
+        if exits[i] > fill:
+            exits[kept] = exits[i]
+            kept += 1
+    return kept
+
+
+@njit(**OPTIONS)
+def overlap(x, masks, atr, p, bar_by_bar, ledger, skipped, exits):
+    """positions=overlapping: rows of `ledger` in the order of their signals; returns their number.
+
+    Trades meet only in `max_open`: open at a fill are those whose exit comes after it, and exits of that open (or close) come first.
+    `exits` (int64, shape (max_open,)) holds the exit events of the trades that may still be open.
+    """
+    n = len(x.close)
+    at_open = p.entry_at == k.AT_OPEN
+    m, at, held = 0, 0, 0
+    while True:
+        signal = min(next_bit(masks.long_entry, at, n), next_bit(masks.short_entry, at, n))
+        if signal >= n - 1:
+            skipped[k.AT_END] += 1 if signal < n else 0
+            return m
+        at = signal + 1
+        side = 1 if bit(masks.long_entry, signal) else -1
+        entry_bar = signal + 1 if at_open else signal
+        fill = entry_bar * 8 + (2 if at_open else 6)
+        if p.max_open > 0:
+            held = keep_open(exits, held, fill)
+            if held >= p.max_open:
+                skipped[k.MAX_OPEN] += 1
+                continue
+        reference = x.open[entry_bar] if at_open else x.close[entry_bar]
+        atr_then = atr[signal] if len(atr) else np.nan
+        placed = order(
+            p,
+            p.stop_kind,
+            p.stop_value,
+            p.target_kind,
+            p.target_value,
+            np.nan,
+            False,
+            side,
+            reference,
+            x.close[signal],
+            atr_then,
+            p.capital,
+        )
+        if placed.skip >= 0:
+            skipped[placed.skip] += 1
+            continue
+        first = entry_bar if at_open else entry_bar + 1
+        own, against = (masks.long_exit, masks.short_entry) if side > 0 else (masks.short_exit, masks.long_entry)
+        event = min(signal_event(p, own, against, first, n), min(deadline(p, entry_bar, n), (n - 1) * 8 + 7))
+        if bar_by_bar:
+            event, _ = leave_dense(p, x, ledger[m], side, placed, entry_bar, first, event)
+        else:
+            event, _ = leave(p, x, ledger[m], side, placed, entry_bar, first, event)
+        if p.max_open > 0:
+            exits[held] = event
+            held += 1
+        m += 1
