@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= auto
 CUDA ?= cuda13
+N ?= 100000
+SEED ?= 1000000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test lint bench parity gpu-check clean
+.PHONY: help run test lint bench fuzz parity gpu-check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +26,9 @@ lint: $(VENV)/.dev  ## ruff and strict type checks
 
 bench: $(VENV)/.run  ## the benchmark pairs: agreement first, then times
 	$(BIN)/python -m bench.brackets
+
+fuzz: $(VENV)/.test  ## generated runs on all implementations: make fuzz N=100000 SEED=7
+	$(BIN)/python tests/fuzz.py $(N) --seed $(SEED)
 
 parity: $(VENV)/.parity  ## the same rules in other engines, trade by trade
 	$(BIN)/python -m bench.parity

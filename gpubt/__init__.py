@@ -29,6 +29,7 @@ _HOMES = {"Bars": "gpubt.data.bars", "Config": "gpubt.config", "RunResult": "gpu
 def run(
     overrides: Sequence[str] | Config | DictConfig | Mapping[str, Any] | None = None,
     *,
+    bars: Bars | None = None,
     folder: str | os.PathLike[str] | None = None,
     config_dir: str | os.PathLike[str] | None = None,
 ) -> RunResult:
@@ -38,6 +39,8 @@ def run(
     of keys that differ from the defaults: `{"strategy": "ema_cross", "data": {"frac": "1/3"}}`. A strategy with rules of its own replaces
     the default one as a whole. `config_dir`: a folder with your own options, such as `strategy/mine.yaml`.
 
+    `bars` replace the configured data: `Bars.from_arrow(table)` of a table of pandas, polars, DuckDB or pyarrow; `data.frac` and the like apply.
+
     Nothing is written unless `folder` is given. Raises gpubt.errors.GpubtError, with one sentence, for all that it can explain.
     """
     from pathlib import Path
@@ -45,7 +48,7 @@ def run(
     from gpubt.compose import configuration
     from gpubt.pipeline import run_backtest
 
-    return run_backtest(configuration(overrides, config_dir), folder=None if folder is None else Path(folder))
+    return run_backtest(configuration(overrides, config_dir), bars=bars, folder=None if folder is None else Path(folder))
 
 
 def __getattr__(name: str) -> Any:

@@ -15,10 +15,12 @@ from gpubt.records.result import RunResult
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Backend
+    from gpubt.data.bars import Bars
 
 
-def run_backtest(config: Config, *, backend: Backend | None = None, folder: Path | None = None) -> RunResult:
-    """Run `config`; write the run folder if one is given. `backend` replaces the one that `config.backend` names (for tests).
+def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars | None = None, folder: Path | None = None) -> RunResult:
+    """Run `config`; write the run folder if one is given. `bars` replace the source that `config.data` names, `backend` the one that
+    `config.backend` names (for tests).
 
     Raises GpubtError, with one sentence, for everything that is the input's fault. Nothing is written unless the run succeeds.
     """
@@ -27,6 +29,7 @@ def run_backtest(config: Config, *, backend: Backend | None = None, folder: Path
     config = resolve(_answered(config))
 
     from gpubt.backends import get_backend
+    from gpubt.data.memory import BarsSource
     from gpubt.data.rows import resolve_rows
     from gpubt.data.source import open_source
     from gpubt.data.validate import validate
@@ -45,7 +48,7 @@ def run_backtest(config: Config, *, backend: Backend | None = None, folder: Path
     phases, planned = Phases(), plan(config)
     phase = phases.phase
     with phase("slice"):
-        source = open_source(config.data, config.seed)
+        source = open_source(config.data, config.seed) if bars is None else BarsSource(bars)
         lo, hi = resolve_rows(source, config.data)
     backend, reason = (backend, "given by the caller") if backend else get_backend(config.backend, work=hi - lo)
     meter = Meter(backend)

@@ -192,3 +192,12 @@ def test_levels_that_need_what_is_not_there_are_refused() -> None:
         gpubt.run(["exits.target.r=2"])
     with pytest.raises(ConfigError, match=r"positions=list needs entries\.path"):
         gpubt.run(["positions=list"])
+
+
+def test_bars_in_memory_are_a_source_like_a_file(tmp_path: Path) -> None:
+    from gpubt.resources import folder
+
+    table = pq.read_table(next(folder("sample").glob("*.parquet")))
+    bars = gpubt.Bars.from_arrow(table)
+    overrides = ["strategy=trend_pullback", "data.frac=1/3", "data.portion=2", "data.end=2020-01-01"]
+    assert figures(gpubt.run(overrides, bars=bars)) == figures(gpubt.run(overrides))
