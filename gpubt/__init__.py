@@ -39,7 +39,7 @@ def run(
     of keys that differ from the defaults: `{"strategy": "ema_cross", "data": {"frac": "1/3"}}`. A strategy with rules of its own replaces
     the default one as a whole. `config_dir`: a folder with your own options, such as `strategy/mine.yaml`.
 
-    `bars` replace the configured data: `Bars.from_arrow(table)` of a table of pandas, polars, DuckDB or pyarrow; `data.frac` and the like apply.
+    `bars` replace the configured data: `Bars.from_arrow(table)` of a table of pandas, polars, DuckDB, ...; `data.frac` and the like apply.
 
     Nothing is written unless `folder` is given. Raises gpubt.errors.GpubtError, with one sentence, for all that it can explain.
     """
