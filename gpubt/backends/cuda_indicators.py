@@ -36,9 +36,7 @@ OPERATIONS = {
 }  # as in the source
 
 
-def _element(
-    runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, first: int, params: tuple[float, ...], out: Array
-) -> None:
+def _element(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, first: int, params: tuple[float, ...], out: Array) -> None:
     x, y, z = (*inputs, inputs[0], inputs[0])[:3]
     a, b = (*params, 0.0, 0.0)[:2]
     back = int(params[0]) if name == "lag" else 0

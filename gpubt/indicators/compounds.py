@@ -88,7 +88,8 @@ _ALL = (
         _LANE, _k,
     ),
     Definition(
-        "stoch_d", _COLUMNS, (*_STOCHASTIC, _SMOOTHED), _WARM_D, "slow stochastic %D, 0 to 100", "sma(stoch_k(length, smooth), d)", _LANE, _d
+        "stoch_d", _COLUMNS, (*_STOCHASTIC, _SMOOTHED), _WARM_D, "slow stochastic %D, 0 to 100",
+        "sma(stoch_k(length, smooth), d)", _LANE, _d,
     ),
 )  # fmt: skip
 

@@ -28,6 +28,7 @@ class Warmup:
     bars: Callable[[Sequence[float]], int]
 
     def __call__(self, params: Sequence[float]) -> int:
+        """The count for `params`."""
         return self.bars(params)
 
 
