@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gpubt.strategy.program import MaskProgram
 
 EMPTY = np.empty(0)
+PARALLEL = 250_000  # bars from which on an indicator or a pass of comparisons is shared out: waking threads costs up to some milliseconds
 
 
 class CpuBackend(Backend):
@@ -34,16 +35,15 @@ class CpuBackend(Backend):
     def __init__(self, threads: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.threads = max(1, min(threads or cores, cores, numba.config.NUMBA_NUM_THREADS))
-        numba.set_num_threads(self.threads)
 
     def _upload(self, columns: Mapping[str, NDArray[np.float64]]) -> Market:
         return Market(len(columns["close"]), columns, prices(columns, self._share))
 
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
-        return indicators.compute(name, inputs, first, params, self.threads)
+        return indicators.compute(name, inputs, first, params, self._parts(len(inputs[0])))
 
     def _scan(self, program: MaskProgram, series: Mapping[Series, Array], n: int) -> dict[str, Array]:
-        return run(program, series, partial(scan.compare, n=n, threads=self.threads), partial(scan.combine, n=n))
+        return run(program, series, partial(scan.compare, n=n, threads=self._parts(n)), partial(scan.combine, n=n))
 
     def _no_signal(self, n: int) -> Array:
         return np.zeros(words(n), np.uint64)
@@ -86,6 +86,12 @@ class CpuBackend(Backend):
     def _trades(self, ledger: Ledger) -> NDArray[Any]:
         rows: NDArray[Any] = ledger.rows
         return rows
+
+    def _parts(self, n: int) -> int:
+        """In how many parts numba does `n` bars, set for the calls that follow; bits never depend on it."""
+        parts = self.threads if n >= PARALLEL else 1
+        numba.set_num_threads(parts)
+        return parts
 
     def _share(self, work: Callable[[int, int], None], items: int, least: int) -> None:
         """`work(start, end)` over `items` in one range a thread, none smaller than `least`."""
