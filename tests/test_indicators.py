@@ -138,6 +138,15 @@ def test_many_blocks_are_the_same_everywhere(host: Callable[..., Floats], name: 
             same_bits(compute_numba(name, inputs, 0, params, threads), expected)
 
 
+def test_few_bars_are_worked_by_one_thread() -> None:
+    from gpubt.backends.cpu import PARALLEL, CpuBackend
+
+    backend, x = CpuBackend(2), np.round(walk(np.random.default_rng(8), PARALLEL), 1)
+    assert backend._parts(PARALLEL - 1) == 1 and backend._parts(PARALLEL) == backend.threads
+    for name in ("sma", "ema"):
+        same_bits(backend.indicator(name, (x,), 0, (20,))[:-1], backend.indicator(name, (x[:-1],), 0, (20,)))
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("bars", [0, 1, 5, 40])
 def test_a_series_shorter_than_the_warm_up_is_nan(host: Callable[..., Floats], name: str, bars: int) -> None:

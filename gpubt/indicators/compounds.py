@@ -16,7 +16,7 @@ _STOCHASTIC = (length(), length(name="smooth", about="bars that %K is averaged o
 _SMOOTHED = length(name="d", about="bars that %D averages %K over")
 _COLUMNS = ("high", "low", "close")
 _BOLLINGER = f"John Bollinger, Bollinger on Bollinger Bands (2001); {TALIB} BBANDS"
-_APPEL = f"Gerald Appel, The Moving Average Convergence-Divergence Method (1979); {TALIB} MACD"
+_APPEL = f"Gerald Appel (1979); {TALIB} MACD"
 _LANE = f"George C. Lane, Lane's Stochastics (1984); {TALIB} STOCH with simple averages"
 
 _WARM_LINE = Warmup("slow - 1", lambda params: int(params[1]) - 1)
