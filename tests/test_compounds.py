@@ -15,14 +15,18 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parent))
 from host_runtime import HostRuntime, compiler
 
+import gpubt
 from gpubt.backends import cuda_indicators
+from gpubt.backends.base import Backend
 from gpubt.backends.kernels import indicators
+from gpubt.compose import configuration
 from gpubt.errors import ConfigError
 from gpubt.indicators import reference
 from gpubt.indicators.cache import IndicatorCache
 from gpubt.indicators.compounds import COMPOUNDS
 from gpubt.indicators.definitions import first_valid, series
 from gpubt.indicators.series import Series
+from gpubt.pipeline import run_backtest
 from gpubt.strategy.expr import Load
 from gpubt.strategy.grammar import parse_number
 
@@ -123,3 +127,21 @@ def test_arithmetic_that_repeats_without_bound_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"an indicator of 3.. parts with names written out, at most 200"):
         for _ in range(12):
             names["a"] = parse_number("sma(a + a, 2)", names)
+
+
+RULES = {
+    "macd": "crosses_above(macd_line(close, 12, 26), macd_signal(close, 12, 26, 9)) and stoch_k(14, 3) < 80",
+    "bands": "crosses_above(close, bbands_lower(close, 20, 2)) and macd_hist(close, 12, 26, 9) < bbands_middle(close, 20)",
+    "arithmetic": "crosses_above(wma((high + low) / 2, 9), ema(close - 0.1 * stddev(close, 20), 30)) and stoch_d(14, 3, 3) > 20",
+}
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_rules_give_one_ledger_everywhere(backend: Backend, name: str) -> None:
+    overrides = ["strategy=ema_cross", "strategy.params={}", "strategy.indicators={}", "strategy.side=long", "data.frac=0.2"]
+    overrides += [f'strategy.long.entry="{RULES[name]}"', 'strategy.long.exit="close > bbands_upper(close, 20, 2)"']
+    overrides += ["strategy.short.entry=null", "strategy.short.exit=null"]
+    expected = gpubt.run([*overrides, "backend=cpu"])
+    got = run_backtest(configuration(overrides), backend=backend)
+    assert expected.trades.num_rows > 10
+    assert got.summary["ledger_digest"] == expected.summary["ledger_digest"]

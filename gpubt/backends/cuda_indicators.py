@@ -11,6 +11,7 @@ from gpubt.indicators.definitions import COMPUTED
 from gpubt.indicators.reference import BLOCK
 
 RAW, RISES, FALLS, RANGES = map(np.int64, range(4))  # what a recurrence smooths
+OPERATIONS = dict(zip(("plus", "times", "linear", "over", "magnitude", "lag", "stochastic"), map(np.int64, range(7)), strict=True))
 
 
 def compute(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, first: int, params: tuple[float, ...]) -> Array:
@@ -29,11 +30,6 @@ def compute(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, firs
     else:
         FORMULAS[name](runtime, inputs, n, first + (int(params[1]) if name == "late_ema" else 0), length, out)
     return out
-
-
-OPERATIONS = {
-    name: np.int64(code) for code, name in enumerate(("plus", "times", "linear", "over", "magnitude", "lag", "stochastic"))
-}  # as in the source
 
 
 def _element(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, first: int, params: tuple[float, ...], out: Array) -> None:
