@@ -131,7 +131,7 @@ def test_arithmetic_that_repeats_without_bound_is_refused() -> None:
 
 RULES = {
     "macd": "crosses_above(macd_line(close, 12, 26), macd_signal(close, 12, 26, 9)) and stoch_k(14, 3) < 80",
-    "bands": "crosses_above(close, bbands_lower(close, 20, 2)) and macd_hist(close, 12, 26, 9) < bbands_middle(close, 20)",
+    "bands": "crosses_above(close, bbands_lower(close, 20, 2)) and macd_hist(close, 12, 26, 9) < 0",
     "arithmetic": "crosses_above(wma((high + low) / 2, 9), ema(close - 0.1 * stddev(close, 20), 30)) and stoch_d(14, 3, 3) > 20",
 }
 
