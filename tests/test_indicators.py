@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from math import fsum, sqrt
@@ -145,6 +146,17 @@ def test_few_bars_are_worked_by_one_thread() -> None:
     assert backend._parts(PARALLEL - 1) == 1 and backend._parts(PARALLEL) == backend.threads
     for name in ("sma", "ema"):
         same_bits(backend.indicator(name, (x,), 0, (20,))[:-1], backend.indicator(name, (x[:-1],), 0, (20,)))
+
+
+@pytest.mark.parametrize("own", [None, "active"])
+def test_starting_threads_leaves_the_environment_alone(monkeypatch: pytest.MonkeyPatch, own: str | None) -> None:
+    from gpubt.backends.cpu import CpuBackend
+
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if own:
+        monkeypatch.setenv("OMP_WAIT_POLICY", own)
+    CpuBackend(1)
+    assert os.environ.get("OMP_WAIT_POLICY") == own
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -35,6 +35,7 @@ class CpuBackend(Backend):
     def __init__(self, threads: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.threads = max(1, min(threads or cores, cores, numba.config.NUMBA_NUM_THREADS))
+        _start_threads(self.threads)
 
     def _upload(self, columns: Mapping[str, NDArray[np.float64]]) -> Market:
         return Market(len(columns["close"]), columns, prices(columns, self._share))
@@ -102,3 +103,17 @@ class CpuBackend(Backend):
             return
         with ThreadPoolExecutor(parts) as pool:
             list(pool.map(work, bounds[:-1], bounds[1:]))
+
+
+def _start_threads(threads: int) -> None:
+    """Start numba's threads. OpenMP's would spin between calls, on shared cores often where the work is: some milliseconds a call.
+
+    The policy is read when the library is loaded, so the environment is left as it was; a user's own policy stays.
+    """
+    own = os.environ.get("OMP_WAIT_POLICY")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        numba.set_num_threads(threads)
+    finally:
+        if own is None:
+            del os.environ["OMP_WAIT_POLICY"]
