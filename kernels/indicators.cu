@@ -34,6 +34,29 @@ KERNEL window_mean(const double *x, i64 bars, i64 first, i64 length, double inv,
   }
 }
 
+// Weights 1 to length: before the boundary the sum of the sums that run back, after it each value times its place, and once more for each value
+// before it.
+KERNEL window_weighted(const double *x, i64 bars, i64 first, i64 length, double inv, double *out) {
+  blank(out, first + length - 1);
+  for (i64 s = first + THREAD * length; s < bars; s += THREADS * length) {
+    const bool inner = s > first;
+    const double a = x[s];
+    double sum = 0.0, weighted = 0.0;
+    for (i64 i = s - 1; inner && i > s - length; i--) {
+      sum = sum + (x[i] - a);
+      weighted = weighted + sum;
+      if (i + length - 1 < bars) out[i + length - 1] = weighted;
+    }
+    sum = 0.0, weighted = 0.0;
+    for (i64 t = s; t < least(s + length, bars); t++) {
+      const double d = x[t] - a;
+      sum = sum + d, weighted = weighted + (double)(t - s + 1) * d;
+      if (t == s + length - 1) out[t] = a + weighted * inv;
+      else if (inner) out[t] = a + ((out[t] + weighted) + (double)(s + length - 1 - t) * sum) * inv;
+    }
+  }
+}
+
 FN double deviation(double sum, double squares, double inv) { return sqrt(larger(0.0, (squares - (sum * sum) * inv) * inv)); }
 
 // `squares` (bars,) holds the sums of squares as `out` holds the sums.
@@ -144,4 +167,24 @@ KERNEL relative_strength(const double *falls, i64 bars, i64 begin, double *out) 
     const double total = out[t] + falls[t];
     out[t] = total > 0.0 ? 100.0 * (out[t] / total) : 0.0;
   }
+}
+
+enum { PLUS, TIMES, LINEAR, OVER, MAGNITUDE, LAG, STOCHASTIC };
+
+FN double element(i64 op, double x, double y, double z, double a, double b) {
+  switch (op) {
+    case PLUS: return x + a * y;
+    case TIMES: return x * y;
+    case LINEAR: return a * x + b;
+    case OVER: return x / a;
+    case MAGNITUDE: return fabs(x);
+    case LAG: return x;
+    default: return z - y != 0.0 ? 100.0 * ((x - y) / (z - y)) : 0.0;
+  }
+}
+
+// Arithmetic on series of `back` bars ago, from bar `begin` on; a, b are its parameters.
+KERNEL elementwise(i64 op, const double *x, const double *y, const double *z, i64 bars, double a, double b, i64 begin, i64 back, double *out) {
+  blank(out, begin);
+  for (i64 t = begin + THREAD; t < bars; t += THREADS) out[t] = element(op, x[t - back], y[t - back], z[t - back], a, b);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from math import fsum, sqrt
@@ -20,14 +21,15 @@ from host_runtime import HostRuntime, compiler
 from gpubt.backends import cuda_indicators
 from gpubt.errors import ConfigError
 from gpubt.indicators import reference
-from gpubt.indicators.definitions import DEFINITIONS, first_valid, series
+from gpubt.indicators.definitions import COMPUTED, DEFINITIONS, Definition, first_valid, series
 from gpubt.indicators.series import Series
 
 Floats = NDArray[np.float64]
 SHAPES = ((1, 1), (1, 32), (3, 64), (7, 96))
 LENGTHS = (1, 2, 3, 5, 14, 20, 64, 200, 1023, 1024, 1025, 2000)
 GENERATED = settings(deadline=None, derandomize=True, max_examples=150, suppress_health_check=list(HealthCheck))
-NAMES = sorted(DEFINITIONS)
+NAMES = sorted(COMPUTED)
+COUNTS = {name: len(d.inputs) if isinstance(d.inputs, tuple) else d.inputs for name, d in COMPUTED.items()}
 CLOSE = Series("close")
 
 
@@ -78,10 +80,17 @@ def same_bits(got: Floats, expected: Floats) -> None:
     np.testing.assert_array_equal(got.view(np.uint64), expected.view(np.uint64))
 
 
+def parameters(definition: Definition, length: int, other: float) -> tuple[float, ...]:
+    """`length` first where that is what it takes; `other` for the rest."""
+    values = [length if p.whole and i == 0 else int(abs(other) * 10) if p.whole else other for i, p in enumerate(definition.params)]
+    return tuple(max(value, p.minimum) for value, p in zip(values, definition.params, strict=True))
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[str, tuple[Floats, ...], int, tuple[float, ...]]:
     name = draw(st.sampled_from(NAMES))
-    n = max(draw(st.one_of(st.sampled_from(LENGTHS), st.integers(1, 300))), int(DEFINITIONS[name].params[0].minimum))
+    n = max(draw(st.one_of(st.sampled_from(LENGTHS), st.integers(1, 300))), 2 if name == "stddev" else 1)
+    params = parameters(COMPUTED[name], n, draw(st.sampled_from([2.0, -1.0, 0.1, 1 / 3, -7.3])))
     first = draw(st.sampled_from([0, 0, 1, 13, 199]))
     near = st.builds(
         lambda unit, k, off: max(0, min(first + unit * k + off, 9000)), st.sampled_from([n, 1024]), st.integers(0, 9), st.integers(-2, 2)
@@ -89,12 +98,12 @@ def cases(draw: st.DrawFn) -> tuple[str, tuple[Floats, ...], int, tuple[float, .
     bars = draw(st.one_of(st.integers(0, 3000), near))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     make = KINDS[draw(st.sampled_from(sorted(KINDS)))]
-    inputs = tuple(make(rng, bars) for _ in range(3 if name == "atr" else 1))
+    inputs = tuple(make(rng, bars) for _ in range(COUNTS[name]))
     if name == "atr":
         inputs = np.maximum(inputs[0], inputs[2]), np.minimum(inputs[1], inputs[2]), inputs[2]
     for x in inputs:
         x[:first] = np.nan
-    return name, inputs, first, (n,)
+    return name, inputs, first, params
 
 
 @GENERATED
@@ -102,7 +111,7 @@ def cases(draw: st.DrawFn) -> tuple[str, tuple[Floats, ...], int, tuple[float, .
 def test_numba_is_the_reference(case: tuple[str, tuple[Floats, ...], int, tuple[float, ...]]) -> None:
     name, inputs, first, params = case
     expected = reference.compute(*case)
-    begin = first + DEFINITIONS[name].warmup(params)
+    begin = first + COMPUTED[name].warmup(params)
     assert np.isnan(expected[:begin]).all() and np.isfinite(expected[begin:]).all()
     for threads in (1, 2, 3):
         same_bits(compute_numba(name, inputs, first, params, threads), expected)
@@ -121,26 +130,49 @@ def test_many_blocks_are_the_same_everywhere(host: Callable[..., Floats], name: 
     bars = 70_001
     rng = np.random.default_rng(3)
     x = np.round(walk(rng, bars), 2)
-    inputs = (x + rng.random(bars), x - rng.random(bars), x) if name == "atr" else (x,)
+    inputs = (x + rng.random(bars), x - rng.random(bars), x) if COUNTS[name] == 3 else (x, x[::-1].copy())[: COUNTS[name]]
     for n in (2, 14, 1000):
-        expected = reference.compute(name, inputs, 0, (n,))
-        same_bits(host((7, 96), name, inputs, 0, (n,)), expected)
+        params = parameters(COMPUTED[name], n, n / 3)
+        expected = reference.compute(name, inputs, 0, params)
+        same_bits(host((7, 96), name, inputs, 0, params), expected)
         for threads in (1, 2, 5):
-            same_bits(compute_numba(name, inputs, 0, (n,), threads), expected)
+            same_bits(compute_numba(name, inputs, 0, params, threads), expected)
+
+
+def test_few_bars_are_worked_by_one_thread() -> None:
+    from gpubt.backends.cpu import PARALLEL, CpuBackend
+
+    backend, x = CpuBackend(2), np.round(walk(np.random.default_rng(8), PARALLEL), 1)
+    assert backend._parts(PARALLEL - 1) == 1 and backend._parts(PARALLEL) == backend.threads
+    for name in ("sma", "ema"):
+        same_bits(backend.indicator(name, (x,), 0, (20,))[:-1], backend.indicator(name, (x[:-1],), 0, (20,)))
+
+
+@pytest.mark.parametrize("own", [None, "active"])
+def test_starting_threads_leaves_the_environment_alone(monkeypatch: pytest.MonkeyPatch, own: str | None) -> None:
+    from gpubt.backends.cpu import CpuBackend
+
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if own:
+        monkeypatch.setenv("OMP_WAIT_POLICY", own)
+    CpuBackend(1)
+    assert os.environ.get("OMP_WAIT_POLICY") == own
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("bars", [0, 1, 5, 40])
 def test_a_series_shorter_than_the_warm_up_is_nan(host: Callable[..., Floats], name: str, bars: int) -> None:
-    inputs = tuple(np.full(bars, 3.0) for _ in range(3 if name == "atr" else 1))
-    for params in ((41,), (10**15,)):
+    inputs = tuple(np.full(bars, 3.0) for _ in range(COUNTS[name]))
+    for params in (parameters(COMPUTED[name], 41, 1.0), parameters(COMPUTED[name], 10**15, 1.0)):
+        if COMPUTED[name].warmup(params) == 0:
+            continue
         expected = np.full(bars, np.nan)
         same_bits(reference.compute(name, inputs, 0, params), expected)
         same_bits(compute_numba(name, inputs, 0, params), expected)
         same_bits(host((3, 64), name, inputs, 0, params), expected)
 
 
-@pytest.mark.parametrize("name", ["sma", "ema", "highest", "lowest", "atr", "stddev"])
+@pytest.mark.parametrize("name", ["sma", "ema", "wma", "highest", "lowest", "atr", "stddev"])
 @pytest.mark.parametrize("value", [1.1, 60000.01, 1e-7])
 def test_a_constant_series_gives_the_constant_exactly(name: str, value: float) -> None:
     x = np.full(5000, value)
@@ -156,13 +188,15 @@ def test_a_flat_stretch_inside_a_moving_series_is_exact() -> None:
     for n in (3, 20, 50):
         window = slice(2503 + n - 1, 2503 + 301)
         assert (compute_numba("sma", (x,), 0, (n,))[window] == 97.3).all()
+        assert (compute_numba("wma", (x,), 0, (n,))[window] == 97.3).all()
         assert (compute_numba("stddev", (x,), 0, (n,))[window] == 0.0).all()
 
 
 def test_an_outlier_is_forgotten() -> None:
     x = np.full(1000, 0.1)
     x[500] = 1e15
-    assert (compute_numba("sma", (x,), 0, (20,))[520:] == 0.1).all()
+    for name in ("sma", "wma"):
+        assert (compute_numba(name, (x,), 0, (20,))[520:] == 0.1).all()
 
 
 def test_extremes_have_no_negative_zero() -> None:
@@ -175,10 +209,12 @@ def test_nothing_drifts_over_seven_million_bars() -> None:
     x = 60_000.0 * np.exp(np.cumsum(rng.standard_normal(7_000_000) * 1e-4))
     for n in (20, 200):
         mean, deviation = compute_numba("sma", (x,), 0, (n,)), compute_numba("stddev", (x,), 0, (n,))
+        weighted = compute_numba("wma", (x,), 0, (n,))
         for t in np.concatenate([rng.integers(n, len(x), 1000), [len(x) - 1]]):
             window = x[t - n + 1 : t + 1].tolist()
             exact = fsum(window) / n
             assert mean[t] == pytest.approx(exact, rel=1e-12, abs=0)
+            assert weighted[t] == pytest.approx(fsum(w * v for w, v in enumerate(window, 1)) / (n * (n + 1) / 2), rel=1e-12, abs=0)
             spread = [value - window[-1] for value in window]
             variance = (fsum(d * d for d in spread) - fsum(spread) ** 2 / n) / n
             assert deviation[t] == pytest.approx(sqrt(variance), rel=1e-12, abs=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,24 @@ import pytest
 from numpy.typing import NDArray
 
 from gpubt.backends.kernels import indicators
+from gpubt.indicators.cache import IndicatorCache
+from gpubt.indicators.definitions import DEFINITIONS, series
+from gpubt.indicators.series import Series
 
 talib = pytest.importorskip("talib", reason="TA-Lib is not installed: indicators were not compared with it")
 
 BARS = Path(__file__).resolve().parents[2] / "shared" / "data" / "btcusdt_binance_1m_2017-2025.parquet"
-FUNCTIONS = {"sma": "SMA", "ema": "EMA", "rsi": "RSI", "atr": "ATR", "stddev": "STDDEV", "highest": "MAX", "lowest": "MIN", "roc": "ROC"}
+FUNCTIONS = {
+    "sma": "SMA",
+    "ema": "EMA",
+    "wma": "WMA",
+    "rsi": "RSI",
+    "atr": "ATR",
+    "stddev": "STDDEV",
+    "highest": "MAX",
+    "lowest": "MIN",
+    "roc": "ROC",
+}
 Columns = dict[str, NDArray[np.float64]]
 
 
@@ -55,3 +70,44 @@ def test_as_talib(columns: Columns, name: str, n: int) -> None:
         np.testing.assert_allclose(got**2, expected**2, rtol=1e-9, atol=1e-14 * np.max(inputs[0] ** 2))
     else:
         np.testing.assert_allclose(got, expected, rtol=1e-9)
+
+
+COMPOUNDS: dict[str, tuple[str, Callable[..., dict[str, Any]], int]] = {
+    "bbands_upper": ("BBANDS", lambda n, k: {"timeperiod": n, "nbdevup": k, "nbdevdn": k}, 0),
+    "bbands_middle": ("BBANDS", lambda n, k=2.0: {"timeperiod": n, "nbdevup": k, "nbdevdn": k}, 1),
+    "bbands_lower": ("BBANDS", lambda n, k: {"timeperiod": n, "nbdevup": k, "nbdevdn": k}, 2),
+    "macd_line": ("MACD", lambda f, s: {"fastperiod": f, "slowperiod": s, "signalperiod": 1}, 0),
+    "macd_signal": ("MACD", lambda f, s, g: {"fastperiod": f, "slowperiod": s, "signalperiod": g}, 1),
+    "macd_hist": ("MACD", lambda f, s, g: {"fastperiod": f, "slowperiod": s, "signalperiod": g}, 2),
+    "stoch_k": ("STOCH", lambda n, k: {"fastk_period": n, "slowk_period": k, "slowd_period": 1}, 0),
+    "stoch_d": ("STOCH", lambda n, k, d: {"fastk_period": n, "slowk_period": k, "slowd_period": d}, 1),
+}
+PARAMS: list[tuple[str, tuple[float, ...]]] = [
+    ("bbands_upper", (20, 2.0)),
+    ("bbands_upper", (200, 1.5)),
+    ("bbands_middle", (20,)),
+    ("bbands_lower", (20, 2.5)),
+    ("macd_line", (12, 26)),
+    ("macd_signal", (12, 26, 9)),
+    ("macd_signal", (50, 200, 30)),
+    ("macd_hist", (12, 26, 9)),
+    ("macd_hist", (3, 10, 1)),
+    ("stoch_k", (14, 3)),
+    ("stoch_k", (1, 1)),
+    ("stoch_d", (14, 3, 3)),
+    ("stoch_d", (100, 1, 20)),
+]
+
+
+@pytest.mark.parametrize(("name", "params"), PARAMS)
+def test_compounds_as_talib(columns: Columns, name: str, params: tuple[float, ...]) -> None:
+    takes = DEFINITIONS[name].inputs
+    inputs = takes if isinstance(takes, tuple) else ("close",)
+    one = series(name, [Series(column) for column in inputs], params)
+    got = IndicatorCache(partial(indicators.compute, threads=2), columns, "data", "host", 2**30).get(one)
+    function, keywords, output = COMPOUNDS[name]
+    expected = getattr(talib, function)(*(columns[column] for column in inputs), **keywords(*params))[output]
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+    # Differences of averages and sums that run on keep the rounding of what they are taken from
+    scale = np.max(columns["close"]) if name.startswith("macd") else 100.0 if name.startswith("stoch") else 0.0
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12 * scale)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gpubt.strategy.program import MaskProgram
 
 EMPTY = np.empty(0)
+PARALLEL = 250_000  # bars from which on an indicator or a pass of comparisons is shared out: waking threads costs up to some milliseconds
 
 
 class CpuBackend(Backend):
@@ -34,16 +35,16 @@ class CpuBackend(Backend):
     def __init__(self, threads: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.threads = max(1, min(threads or cores, cores, numba.config.NUMBA_NUM_THREADS))
-        numba.set_num_threads(self.threads)
+        _start_threads(self.threads)
 
     def _upload(self, columns: Mapping[str, NDArray[np.float64]]) -> Market:
         return Market(len(columns["close"]), columns, prices(columns, self._share))
 
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
-        return indicators.compute(name, inputs, first, params, self.threads)
+        return indicators.compute(name, inputs, first, params, self._parts(len(inputs[0])))
 
     def _scan(self, program: MaskProgram, series: Mapping[Series, Array], n: int) -> dict[str, Array]:
-        return run(program, series, partial(scan.compare, n=n, threads=self.threads), partial(scan.combine, n=n))
+        return run(program, series, partial(scan.compare, n=n, threads=self._parts(n)), partial(scan.combine, n=n))
 
     def _no_signal(self, n: int) -> Array:
         return np.zeros(words(n), np.uint64)
@@ -93,6 +94,12 @@ class CpuBackend(Backend):
         rows: NDArray[Any] = ledger.rows
         return rows
 
+    def _parts(self, n: int) -> int:
+        """In how many parts numba does `n` bars, set for the calls that follow; bits never depend on it."""
+        parts = self.threads if n >= PARALLEL else 1
+        numba.set_num_threads(parts)
+        return parts
+
     def _share(self, work: Callable[[int, int], None], items: int, least: int) -> None:
         """`work(start, end)` over `items` in one range a thread, none smaller than `least`."""
         parts = max(1, min(self.threads, items // least))
@@ -102,3 +109,17 @@ class CpuBackend(Backend):
             return
         with ThreadPoolExecutor(parts) as pool:
             list(pool.map(work, bounds[:-1], bounds[1:]))
+
+
+def _start_threads(threads: int) -> None:
+    """Start numba's threads. OpenMP's would spin between calls, on shared cores often where the work is: some milliseconds a call.
+
+    The policy is read when the library is loaded, so the environment is left as it was; a user's own policy stays.
+    """
+    own = os.environ.get("OMP_WAIT_POLICY")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        numba.set_num_threads(threads)
+    finally:
+        if own is None:
+            del os.environ["OMP_WAIT_POLICY"]

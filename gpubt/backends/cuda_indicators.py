@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from gpubt.backends.runtime import Array, Runtime
-from gpubt.indicators.definitions import DEFINITIONS
+from gpubt.indicators.definitions import COMPUTED
 from gpubt.indicators.reference import BLOCK
 
 RAW, RISES, FALLS, RANGES = map(np.int64, range(4))  # what a recurrence smooths
+OPERATIONS = dict(zip(("plus", "times", "linear", "over", "magnitude", "lag", "stochastic"), map(np.int64, range(7)), strict=True))
 
 
 def compute(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, first: int, params: tuple[float, ...]) -> Array:
@@ -19,13 +20,24 @@ def compute(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, firs
     stddev and rsi need one more array of `n` values while they run, recurrences 16 bytes for every 1,024 bars.
     """
     out = runtime.empty(n, np.float64)
-    length = int(params[0])
-    if first + DEFINITIONS[name].warmup(params) >= n:
+    length = int(params[0]) if params else 0
+    if first + COMPUTED[name].warmup(params) >= n:
         if n:
             runtime.launch("indicator_blank", n, out, np.int64(n))
         return out
-    FORMULAS[name](runtime, inputs, n, first, length, out)
+    if name in OPERATIONS:
+        _element(runtime, name, inputs, n, first, params, out)
+    else:
+        FORMULAS[name](runtime, inputs, n, first + (int(params[1]) if name == "late_ema" else 0), length, out)
     return out
+
+
+def _element(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, first: int, params: tuple[float, ...], out: Array) -> None:
+    x, y, z = (*inputs, inputs[0], inputs[0])[:3]
+    a, b = (*params, 0.0, 0.0)[:2]
+    back = int(params[0]) if name == "lag" else 0
+    begin = np.int64(first + back)
+    runtime.launch("elementwise", n, OPERATIONS[name], x, y, z, np.int64(n), np.float64(a), np.float64(b), begin, np.int64(back), out)
 
 
 Formula = Callable[[Runtime, tuple[Array, ...], int, int, int, Array], None]
@@ -33,6 +45,11 @@ Formula = Callable[[Runtime, tuple[Array, ...], int, int, int, Array], None]
 
 def _sma(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
     runtime.launch("window_mean", _windows(n, first, length), *_window(inputs, n, first, length), np.float64(1.0 / length), out)
+
+
+def _wma(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
+    inv = np.float64(1.0 / (length * (length + 1) // 2))
+    runtime.launch("window_weighted", _windows(n, first, length), *_window(inputs, n, first, length), inv, out)
 
 
 def _stddev(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
@@ -88,6 +105,8 @@ def _windows(n: int, first: int, length: int) -> int:
 FORMULAS: dict[str, Formula] = {
     "sma": _sma,
     "ema": _ema,
+    "late_ema": _ema,
+    "wma": _wma,
     "rsi": _rsi,
     "atr": _atr,
     "stddev": _stddev,

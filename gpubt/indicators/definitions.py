@@ -5,97 +5,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import isfinite
 from numbers import Real
 
 from gpubt.errors import ConfigError, accepted
+from gpubt.indicators.compounds import COMPOUNDS
+from gpubt.indicators.definition import BEFORE_LAST, ONE_LENGTH, TALIB, Definition, Parameter, Warmup, length
+from gpubt.indicators.elements import ELEMENTS
 from gpubt.indicators.series import COLUMNS, Series
 
-
-@dataclass(frozen=True)
-class Parameter:
-    """A number an indicator takes: at least `minimum`, an integer if `whole`."""
-
-    name: str
-    minimum: float
-    about: str
-    whole: bool = True
-
-
-@dataclass(frozen=True)
-class Definition:
-    """One indicator. `inputs` is how many series it takes, or the columns that it always reads.
-
-    `warmup(params)` is how many leading NaN it adds to those of its inputs.
-    """
-
-    name: str
-    inputs: int | tuple[str, ...]
-    params: tuple[Parameter, ...]
-    warmup: Callable[[Sequence[float]], int]
-    about: str
-    formula: str
-    source: str
-
-    @property
-    def signature(self) -> str:
-        """How it is written in a strategy: `sma(x, length)`, `atr(length)`."""
-        series = [] if isinstance(self.inputs, tuple) else ["x", "y", "z"][: self.inputs]
-        return f"{self.name}({', '.join([*series, *(p.name for p in self.params)])})"
-
-
-def _before_last(params: Sequence[float]) -> int:
-    """A window of `length` values is first full at index length - 1."""
-    return int(params[0]) - 1
-
-
-def _one_length(params: Sequence[float]) -> int:
-    """It looks at the value before its window too (a change, a gap)."""
-    return int(params[0])
-
-
-def _length(minimum: int = 1) -> tuple[Parameter, ...]:
-    return (Parameter("length", minimum, "bars in the window"),)
-
+__all__ = ["COMPUTED", "DEFINITIONS", "Definition", "Parameter", "Warmup", "first_valid", "series"]
 
 # TA-Lib refuses length 1 for all of these but atr and roc; here 1 is accepted wherever the formula still says something.
-_TALIB = "warm-up and values as TA-Lib"
 _ALL = (
-    Definition("sma", 1, _length(), _before_last, "simple moving average", "mean of the last `length` values", f"{_TALIB} SMA"),
+    Definition("sma", 1, (length(),), BEFORE_LAST, "simple moving average", "mean of the last `length` values", f"{TALIB} SMA"),
     Definition(
-        "ema", 1, _length(), _before_last, "exponential moving average",
-        "y = y' + 2 / (length + 1) * (x - y'), seeded with the mean of the first `length` values", f"{_TALIB} EMA",
+        "ema", 1, (length(),), BEFORE_LAST, "exponential moving average",
+        "y = y' + 2 / (length + 1) * (x - y'), seeded with the mean of the first `length` values", f"{TALIB} EMA",
     ),
     Definition(
-        "rsi", 1, _length(), _one_length, "relative strength index, 0 to 100",
+        "wma", 1, (length(),), BEFORE_LAST, "weighted moving average",
+        "sum of (1 * oldest + ... + length * newest) / (length * (length + 1) / 2)", f"{TALIB} WMA",
+    ),
+    Definition(
+        "rsi", 1, (length(),), ONE_LENGTH, "relative strength index, 0 to 100",
         "100 * up / (up + down): rises and falls from value to value, smoothed with 1 / length, seeded with means; 0 if both are 0",
-        f"J. Welles Wilder, New Concepts in Technical Trading Systems (1978); {_TALIB} RSI",
+        f"J. Welles Wilder, New Concepts in Technical Trading Systems (1978); {TALIB} RSI",
     ),
     Definition(
-        "atr", ("high", "low", "close"), _length(), _one_length, "average true range, in price",
+        "atr", ("high", "low", "close"), (length(),), ONE_LENGTH, "average true range, in price",
         "true range max(high - low, |high - close'|, |low - close'|), smoothed with 1 / length, seeded with the mean of the first `length`",
-        f"J. Welles Wilder, New Concepts in Technical Trading Systems (1978); {_TALIB} ATR",
+        f"J. Welles Wilder, New Concepts in Technical Trading Systems (1978); {TALIB} ATR",
     ),
     Definition(
-        "stddev", 1, _length(2), _before_last, "standard deviation of the population",
+        "stddev", 1, (length(2),), BEFORE_LAST, "standard deviation of the population",
         "sqrt(mean of squares - square of the mean) of the last `length` values, about one of them",
-        f"{_TALIB} STDDEV with nbdev = 1",
+        f"{TALIB} STDDEV with nbdev = 1",
     ),
-    Definition("highest", 1, _length(), _before_last, "highest value", "largest of the last `length` values", f"{_TALIB} MAX"),
-    Definition("lowest", 1, _length(), _before_last, "lowest value", "smallest of the last `length` values", f"{_TALIB} MIN"),
+    Definition("highest", 1, (length(),), BEFORE_LAST, "highest value", "largest of the last `length` values", f"{TALIB} MAX"),
+    Definition("lowest", 1, (length(),), BEFORE_LAST, "lowest value", "smallest of the last `length` values", f"{TALIB} MIN"),
     Definition(
-        "roc", 1, _length(), _one_length, "rate of change, in percent",
-        "(x / x[length bars ago] - 1) * 100; 0 where that value is 0", f"{_TALIB} ROC",
+        "roc", 1, (length(),), ONE_LENGTH, "rate of change, in percent",
+        "(x / x[length bars ago] - 1) * 100; 0 where that value is 0", f"{TALIB} ROC",
     ),
 )  # fmt: skip
 
-DEFINITIONS: dict[str, Definition] = {definition.name: definition for definition in _ALL}
+_BASIC: dict[str, Definition] = {definition.name: definition for definition in _ALL}
+DEFINITIONS = _BASIC | COMPOUNDS  # what a strategy can name
+COMPUTED = _BASIC | ELEMENTS  # what a backend computes
 
 
 def series(name: str, inputs: Sequence[Series], params: Sequence[float]) -> Series:
     """The series of indicator `name` over `inputs` with `params`; fixed columns (`atr(14)`) are filled in, and may be written out.
+    A compound comes back as the series that it stands for.
 
     Raises ConfigError for an unknown indicator or column, wrong counts, or a parameter that is not accepted.
     """
@@ -106,7 +69,11 @@ def series(name: str, inputs: Sequence[Series], params: Sequence[float]) -> Seri
     chosen = _inputs(definition, tuple(inputs), call)
     if len(params) != len(definition.params):
         raise ConfigError(f"{call}: {definition.signature} takes {_count(len(definition.params), 'number')}, got {len(params)}")
-    return Series(name, chosen, tuple(_value(parameter, value, call) for parameter, value in zip(definition.params, params, strict=True)))
+    values = tuple(_value(parameter, value, call) for parameter, value in zip(definition.params, params, strict=True))
+    try:
+        return Series(name, chosen, values) if definition.expand is None else definition.expand(chosen, values)
+    except ConfigError as error:
+        raise ConfigError(f"{call}: {error}") from None
 
 
 def _inputs(definition: Definition, given: tuple[Series, ...], call: str) -> tuple[Series, ...]:
@@ -139,4 +106,4 @@ def first_valid(series: Series) -> int:
     """The index of the first value that is not warm-up: 0 for a column."""
     if series.is_column:
         return 0
-    return max(map(first_valid, series.inputs)) + DEFINITIONS[series.name].warmup(series.params)
+    return max(map(first_valid, series.inputs)) + COMPUTED[series.name].warmup(series.params)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.indicators.definitions import DEFINITIONS
+from gpubt.indicators.definitions import COMPUTED
 
 BLOCK = 1024  # values of a recurrence that are scanned from zero before the carried value enters
 TINY = 1e-100  # below it a power of the recurrence counts as zero: no denormals
@@ -25,10 +25,10 @@ Values = list[float]
 def compute(name: str, inputs: tuple[NDArray[Any], ...], first: int, params: tuple[float, ...]) -> Floats:
     """Indicator `name` over equally long inputs (bars,) whose first `first` values are warm-up; float64 (bars,), NaN in the warm-up."""
     out = np.full(len(inputs[0]), np.nan)
-    begin = first + DEFINITIONS[name].warmup(params)
+    begin = first + COMPUTED[name].warmup(params)
     if begin < len(out):
         values = [np.asarray(x, np.float64)[first:].tolist() for x in inputs]
-        out[begin:] = FORMULAS[name](values, int(params[0]))
+        out[begin:] = ELEMENTS[name](values, params) if name in ELEMENTS else FORMULAS[name](values, int(params[0]))
     return out
 
 
@@ -67,6 +67,25 @@ def _square(total: float, value: float, anchor: float) -> float:
 def _sma(values: list[Values], n: int) -> Values:
     inv = 1.0 / n
     return [anchor + total * inv for anchor, total in _sums(values[0], n, _deviation)]
+
+
+def _wma(values: list[Values], n: int) -> Values:
+    """Before the boundary the sum of the suffix sums has the weights 1, 2, ...; after it they begin with the number of values before it."""
+    x, inv = values[0], 1.0 / (n * (n + 1) // 2)
+    out = []
+    for s in range(0, len(x), n):
+        anchor, total = x[s], 0.0
+        back = [0.0]  # back[j]: of the j values before the boundary, weighted 1 to j
+        for j in range(1, n if s else 1):
+            total = total + (x[s - j] - anchor)
+            back.append(back[-1] + total)
+        plain = weighted = 0.0
+        for t in range(s, min(s + n, len(x))):
+            before, deviation = s + n - 1 - t, x[t] - anchor
+            plain, weighted = plain + deviation, weighted + (t - s + 1) * deviation
+            if t >= n - 1:
+                out.append(anchor + ((back[before] + weighted) + before * plain if before else weighted) * inv)
+    return out
 
 
 def _stddev(values: list[Values], n: int) -> Values:
@@ -133,10 +152,29 @@ def _roc(values: list[Values], n: int) -> Values:
 FORMULAS: dict[str, Callable[[list[Values], int], Values]] = {
     "sma": _sma,
     "ema": _ema,
+    "wma": _wma,
     "rsi": _rsi,
     "atr": _atr,
     "stddev": _stddev,
     "highest": lambda values, n: _extreme(values[0], n, _larger, -np.inf),
     "lowest": lambda values, n: _extreme(values[0], n, _lesser, np.inf),
     "roc": _roc,
+}
+
+Params = tuple[float, ...]
+
+
+def _stochastic(values: list[Values], params: Params) -> Values:
+    return [100.0 * ((x - low) / (high - low)) if high - low != 0.0 else 0.0 for x, low, high in zip(*values, strict=True)]
+
+
+ELEMENTS: dict[str, Callable[[list[Values], Params], Values]] = {
+    "late_ema": lambda values, params: _ema([values[0][int(params[1]) :]], int(params[0])),
+    "plus": lambda values, params: [x + params[0] * y for x, y in zip(*values, strict=True)],
+    "times": lambda values, params: [x * y for x, y in zip(*values, strict=True)],
+    "linear": lambda values, params: [params[0] * x + params[1] for x in values[0]],
+    "over": lambda values, params: [x / params[0] for x in values[0]],
+    "magnitude": lambda values, params: [abs(x) for x in values[0]],
+    "lag": lambda values, params: values[0][: len(values[0]) - int(params[0])],
+    "stochastic": _stochastic,
 }

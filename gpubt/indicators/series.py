@@ -24,5 +24,9 @@ class Series:
         """The bar columns it is computed from."""
         return frozenset({self.name}) if self.is_column else frozenset().union(*(s.columns() for s in self.inputs))
 
+    def parts(self) -> int:
+        """How many series it is written with, repetitions counted."""
+        return 1 + sum(one.parts() for one in self.inputs)
+
     def __str__(self) -> str:
         return self.name if self.is_column else f"{self.name}({','.join([*map(str, self.inputs), *map(repr, self.params)])})"

@@ -8,6 +8,7 @@ from typing import Any
 
 from gpubt.indicators.definitions import DEFINITIONS, Definition, series
 from gpubt.indicators.series import Series
+from gpubt.strategy.computed import as_series, checked
 from gpubt.strategy.expr import Expression, Load, Numeric, Rule, absolute, both, compare, delayed, lagged, throughout, within
 
 LONGEST = 1_000_000  # bars that one shift or window may reach back
@@ -17,7 +18,7 @@ KINDS = {
     "number": "a number",
     "rule": "a rule",
     "any": "a number or a rule",
-    "series": "a column or an indicator",
+    "series": "a column, an indicator or arithmetic on them",
     "constant": "a constant number",
     "shift": f"a constant whole number from 0 to {LONGEST}",
     "bars": f"a constant whole number from 1 to {LONGEST}",
@@ -35,7 +36,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Function:
-    """`build` takes the arguments in order, each as its kind: an expression, a Series, or a plain number."""
+    """`build` takes the arguments in order, each as its kind: an expression or a plain number."""
 
     name: str
     arguments: tuple[Argument, ...]
@@ -78,8 +79,8 @@ def _indicator(definition: Definition) -> Function:
     params = [Argument(parameter.name, "constant") for parameter in definition.params]
 
     def build(*values: Any) -> Expression:
-        chosen: tuple[Series, ...] = values[:count]
-        return Load(series(definition.name, chosen, values[count:]))
+        chosen: list[Series] = [as_series(value) for value in values[:count]]
+        return Load(checked(series(definition.name, chosen, values[count:])))
 
     return Function(definition.name, (*inputs, *params), build)
 

@@ -265,9 +265,9 @@ class _Parser:
         if accepted.get(argument.kind):
             return value
         if argument.kind == "series":
-            if isinstance(value, Load) and value.shift == 0:
-                return value.series
-            self.fail(node, f"{needs} {'a shifted one' if isinstance(value, Load) else _described(value)}")
+            if isinstance(value, Number | Rule):
+                self.fail(node, f"{needs} {_described(value)}")
+            return value
         if not isinstance(value, Number):
             self.fail(node, f"{needs} {_described(value)}")
         return self._constant(argument.kind, value.value, node, needs)

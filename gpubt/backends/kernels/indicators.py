@@ -10,22 +10,48 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpubt.backends.kernels import elements
 from gpubt.backends.kernels.smoothing import RANGES, RAW, RISES, smooth
+from gpubt.backends.kernels.weighted import window_weighted
 from gpubt.backends.kernels.windows import change, window_deviation, window_extreme, window_mean
-from gpubt.indicators.definitions import DEFINITIONS
+from gpubt.indicators.definitions import COMPUTED
 
 Floats = NDArray[np.float64]
+
+OPERATIONS = {
+    "plus": elements.PLUS,
+    "times": elements.TIMES,
+    "linear": elements.LINEAR,
+    "over": elements.OVER,
+    "magnitude": elements.MAGNITUDE,
+    "lag": elements.LAG,
+    "stochastic": elements.STOCHASTIC,
+}
 
 
 def compute(name: str, inputs: tuple[NDArray[Any], ...], first: int, params: tuple[float, ...], threads: int) -> Floats:
     """As `indicators.reference.compute`, to the bit, in `threads` parts; the caller has set numba's number of threads."""
     arrays = tuple(np.ascontiguousarray(x, np.float64) for x in inputs)
     bars = len(arrays[0])
-    begin = first + DEFINITIONS[name].warmup(params)
+    begin = first + COMPUTED[name].warmup(params)
     if begin >= bars:
         return np.full(bars, np.nan)
     out = np.empty(bars)
     out[:begin] = np.nan
+    if name in OPERATIONS:
+        _element(name, arrays, begin, params, threads, out)
+    else:
+        _indicator(name, arrays, first, params, threads, out)
+    return out
+
+
+def _element(name: str, arrays: tuple[Floats, ...], begin: int, params: tuple[float, ...], threads: int, out: Floats) -> None:
+    x, y, z = (*arrays, arrays[0], arrays[0])[:3]
+    a, b = (*map(float, params), 0.0, 0.0)[:2]
+    elements.element(OPERATIONS[name], x, y, z, a, b, begin, int(params[0]) if name == "lag" else 0, threads, out)
+
+
+def _indicator(name: str, arrays: tuple[Floats, ...], first: int, params: tuple[float, ...], threads: int, out: Floats) -> None:
     x, n = arrays[0], int(params[0])
     if name == "sma":
         window_mean(x, first, n, threads, out)
@@ -35,10 +61,11 @@ def compute(name: str, inputs: tuple[NDArray[Any], ...], first: int, params: tup
         window_extreme(x, first, n, 1.0 if name == "highest" else -1.0, threads, out)
     elif name == "roc":
         change(x, first, n, threads, out)
-    elif name == "ema":
-        smooth(RAW, x, x, x, first, n, 2.0 / (n + 1), threads, out)
+    elif name == "wma":
+        window_weighted(x, first, n, threads, out)
+    elif name in ("ema", "late_ema"):
+        smooth(RAW, x, x, x, first + int(sum(params[1:])), n, 2.0 / (n + 1), threads, out)
     elif name == "rsi":
         smooth(RISES, x, x, x, first + 1, n, 1.0 / n, threads, out)
     else:
         smooth(RANGES, *arrays, first + 1, n, 1.0 / n, threads, out)
-    return out

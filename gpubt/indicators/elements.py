@@ -1,0 +1,38 @@
+"""The elements that compounds and arithmetic are made of: computed and kept as indicators are, but no words of the rule language.
+
+They stay finite where their inputs are (short of overflow), so that every indicator can be computed over them; that is why there is no
+division of a series by another but `stochastic`, which has a value where the range is 0.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from gpubt.indicators.definition import Definition, Parameter, Warmup, length
+
+_NONE = Warmup("0", lambda params: 0)
+_LATE = Warmup("length - 1 + skipped", lambda params: int(params[0]) - 1 + int(params[1]))
+_LAG = Warmup("bars", lambda params: int(params[0]))
+
+
+def _number(name: str, about: str) -> Parameter:
+    return Parameter(name, -inf, about, whole=False)
+
+
+_ALL = (
+    Definition(
+        "late_ema", 1, (length(), length(0, "skipped", "leading values left out")), _LATE, "exponential moving average that begins later",
+        "ema of the values but the first `skipped`", "TA-Lib MACD, whose two averages begin on one bar",
+    ),
+    Definition("plus", 2, (_number("k", "factor of y"),), _NONE, "weighted sum", "x + k * y", "arithmetic"),
+    Definition("times", 2, (), _NONE, "product", "x * y", "arithmetic"),
+    Definition("linear", 1, (_number("k", "factor"), _number("c", "added")), _NONE, "line", "k * x + c", "arithmetic"),
+    Definition("over", 1, (_number("c", "divisor"),), _NONE, "quotient", "x / c", "arithmetic"),
+    Definition("magnitude", 1, (), _NONE, "absolute value", "|x|", "arithmetic"),
+    Definition("lag", 1, (length(0, "bars", "bars back"),), _LAG, "value of some bars ago", "x[bars ago]", "arithmetic"),
+    Definition(
+        "stochastic", 3, (), _NONE, "where x lies between y and z, 0 to 100", "100 * ((x - y) / (z - y)); 0 where z = y", "TA-Lib STOCH",
+    ),
+)  # fmt: skip
+
+ELEMENTS: dict[str, Definition] = {definition.name: definition for definition in _ALL}

@@ -1,0 +1,147 @@
+"""Compounds and indicators over arithmetic: what they stand for, the same bits from every implementation, and TA-Lib's values."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parent))
+from host_runtime import HostRuntime, compiler
+
+import gpubt
+from gpubt.backends import cuda_indicators
+from gpubt.backends.base import Backend
+from gpubt.backends.kernels import indicators
+from gpubt.compose import configuration
+from gpubt.errors import ConfigError
+from gpubt.indicators import reference
+from gpubt.indicators.cache import IndicatorCache
+from gpubt.indicators.compounds import COMPOUNDS
+from gpubt.indicators.definitions import first_valid, series
+from gpubt.indicators.series import Series
+from gpubt.pipeline import run_backtest
+from gpubt.strategy.expr import Load
+from gpubt.strategy.grammar import parse_number
+
+Floats = NDArray[np.float64]
+Columns = dict[str, Floats]
+CLOSE = Series("close")
+NUMBA = partial(indicators.compute, threads=2)
+PARAMS: dict[str, tuple[float, ...]] = {
+    "bbands_upper": (20, 2.0),
+    "bbands_middle": (20,),
+    "bbands_lower": (20, 2.5),
+    "macd_line": (12, 26),
+    "macd_signal": (12, 26, 9),
+    "macd_hist": (3, 10, 1),
+    "stoch_k": (14, 3),
+    "stoch_d": (5, 1, 4),
+}
+ARITHMETIC = {
+    "(high + low) / 2": lambda c: (c["high"] + c["low"]) / 2,
+    "(high + low + close) / 3": lambda c: (c["high"] + c["low"] + c["close"]) / 3,
+    "close * 2 - 1": lambda c: c["close"] * 2 - 1,
+    "1 - close": lambda c: 1 - c["close"],
+    "2 + close": lambda c: 2 + c["close"],
+    "-close * open": lambda c: -c["close"] * c["open"],
+    "abs(close - open)": lambda c: np.abs(c["close"] - c["open"]),
+}
+
+
+def bars(n: int) -> Columns:
+    """Ticks of 0.1, with bars without a range and stretches where nothing moves."""
+    rng = np.random.default_rng(n)
+    close = np.round(100.0 + np.repeat(np.cumsum(rng.normal(size=n)) * 0.3, rng.choice([1, 1, 1, 30], n))[:n], 1)
+    up, down = np.round(rng.exponential(0.2, n), 1), np.round(rng.exponential(0.2, n), 1)
+    return {"open": np.roll(close, 1), "high": close + up, "low": close - down, "close": close}
+
+
+def on_host(shape: tuple[int, int], name: str, inputs: tuple[Floats, ...], first: int, params: tuple[float, ...]) -> Floats:
+    return cuda_indicators.compute(HostRuntime(shape), name, inputs, len(inputs[0]), first, params)
+
+
+def values(one: Series, columns: Columns, compute: Callable[..., Any] = NUMBA) -> Floats:
+    array: Floats = IndicatorCache(compute, columns, "data", "here", 2**30).get(one)
+    return array
+
+
+def compound(name: str, params: tuple[float, ...] | None = None) -> Series:
+    definition = COMPOUNDS[name]
+    return series(name, [] if isinstance(definition.inputs, tuple) else [CLOSE], PARAMS[name] if params is None else params)
+
+
+@pytest.mark.parametrize("name", sorted(COMPOUNDS))
+def test_every_implementation_gives_the_same_bits(name: str) -> None:
+    columns = bars(5000)
+    expected = values(compound(name), columns, reference.compute)
+    warm = COMPOUNDS[name].warmup(PARAMS[name])
+    assert first_valid(compound(name)) == warm
+    assert np.isnan(expected[:warm]).all() and np.isfinite(expected[warm:]).all()
+    computes = [partial(indicators.compute, threads=threads) for threads in (1, 2, 3)]
+    if compiler():
+        computes += [partial(on_host, shape) for shape in ((1, 1), (3, 64), (7, 96))]
+    for compute in computes:
+        np.testing.assert_array_equal(values(compound(name), columns, compute).view(np.uint64), expected.view(np.uint64))
+
+
+@pytest.mark.parametrize("name", sorted(COMPOUNDS))
+def test_flat_prices_give_exact_values(name: str) -> None:
+    flat = dict.fromkeys(("high", "low", "close"), np.full(3000, 60000.01))
+    got = values(compound(name), flat)
+    assert set(got[~np.isnan(got)].tolist()) == {60000.01 if name.startswith("bbands") else 0.0}
+
+
+def test_parts_are_shared() -> None:
+    cache = IndicatorCache(partial(indicators.compute, threads=1), bars(100), "data", "here", 2**30)
+    for name in ("bbands_upper", "bbands_lower", "bbands_middle"):
+        cache.get(compound(name, (20, 2.0) if name != "bbands_middle" else (20,)))
+    stats = cache.stats()["computed"]
+    assert stats == [
+        "sma(close,20)",
+        "stddev(close,20)",
+        "plus(sma(close,20),stddev(close,20),2.0)",
+        "plus(sma(close,20),stddev(close,20),-2.0)",
+    ]
+
+
+@pytest.mark.parametrize("text", sorted(ARITHMETIC))
+def test_indicators_over_arithmetic(text: str) -> None:
+    columns = bars(500)
+    x = ARITHMETIC[text](columns)
+    for shift in (0, 3):
+        number = parse_number(f"lowest(shift({text}, {shift}), 1)", {})
+        assert isinstance(number, Load)
+        np.testing.assert_array_equal(values(number.series, columns)[shift:], x[: len(x) - shift])
+        assert first_valid(number.series) == shift
+
+
+def test_arithmetic_that_repeats_without_bound_is_refused() -> None:
+    names = {"a": parse_number("close", {})}
+    with pytest.raises(ConfigError, match=r"an indicator of 3.. parts with names written out, at most 200"):
+        for _ in range(12):
+            names["a"] = parse_number("sma(a + a, 2)", names)
+
+
+RULES = {
+    "macd": "crosses_above(macd_line(close, 12, 26), macd_signal(close, 12, 26, 9)) and stoch_k(14, 3) < 80",
+    "bands": "crosses_above(close, bbands_lower(close, 20, 2)) and macd_hist(close, 12, 26, 9) < 0",
+    "arithmetic": "crosses_above(wma((high + low) / 2, 9), ema(close - 0.1 * stddev(close, 20), 30)) and stoch_d(14, 3, 3) > 20",
+}
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_rules_give_one_ledger_everywhere(backend: Backend, name: str) -> None:
+    overrides = ["strategy=ema_cross", "strategy.params={}", "strategy.indicators={}", "strategy.side=long", "data.frac=0.2"]
+    overrides += [f'strategy.long.entry="{RULES[name]}"', 'strategy.long.exit="close > bbands_upper(close, 20, 2)"']
+    overrides += ["strategy.short.entry=null", "strategy.short.exit=null"]
+    expected = gpubt.run([*overrides, "backend=cpu"])
+    got = run_backtest(configuration(overrides), backend=backend)
+    assert expected.trades.num_rows > 10
+    assert got.summary["ledger_digest"] == expected.summary["ledger_digest"]
