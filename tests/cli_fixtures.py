@@ -32,7 +32,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """Replaces the pipeline: notes each configuration and writes one file, as a run does."""
     configs: list[Config] = []
 
-    def run_backtest(config: Config, *, backend: Any = None, folder: Path | None = None) -> Any:
+    def run_backtest(config: Config, *, backend: Any = None, bars: Any = None, folder: Path | None = None) -> Any:
         configs.append(config)
         if folder is not None:
             (folder / "summary.json").write_text("{}")

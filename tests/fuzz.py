@@ -50,7 +50,8 @@ MINUTE = 60_000_000_000
 NUMBERS = (
     "open", "high", "low", "close", "sma(close, 3)", "sma(close, 10)", "ema(close, 4)", "ema(high, 9)", "rsi(close, 5)", "atr(4)",
     "stddev(close, 5)", "highest(high, 6)", "lowest(low, 6)", "roc(close, 3)", "shift(close, 2)", "shift(highest(high, 5), 1)",
-    "sma(rsi(close, 3), 2)", "(high + low) / 2", "close - ema(close, 3)", "volume",
+    "sma(rsi(close, 3), 2)", "wma(close, 5)", "bbands_upper(close, 6, 1.5)", "bbands_lower(close, 6, 2)", "macd_hist(close, 3, 6, 2)",
+    "stoch_k(5, 2)", "stoch_d(4, 2, 2)", "sma((high + low) / 2, 4)", "(high + low) / 2", "close - ema(close, 3)", "volume",
 )  # fmt: skip
 LEVELS = ("close", "sma(close, 5)", "50", "30", "0", "0.5", "ema(close, 7)")
 

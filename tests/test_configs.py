@@ -63,7 +63,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Replaces the pipeline: notes what it is called with."""
     calls: list[Any] = []
 
-    def run_backtest(config: c.Config, *, folder: Path | None = None) -> Any:
+    def run_backtest(config: c.Config, *, bars: Any = None, folder: Path | None = None) -> Any:
         calls.append((config, folder))
         return result(folder, config)
 

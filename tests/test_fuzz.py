@@ -26,7 +26,11 @@ def test_generated_runs_are_clean_under_sanitizers(host_backend: Any) -> None:
     libraries = [sanitizer("libasan.so"), sanitizer("libubsan.so")]
     if not all(libraries):
         pytest.skip("the host compiler's AddressSanitizer and UBSan libraries are not installed")
-    environment = os.environ | {"LD_PRELOAD": " ".join(libraries), "ASAN_OPTIONS": "detect_leaks=0"}
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=0",
+    }
     command = [sys.executable, str(Path(__file__).with_name("fuzz.py")), str(SANITIZED), "--seed", "50000", "--sanitize"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
