@@ -51,7 +51,7 @@ def run_backtest(config: Config, *, backend: Backend | None = None, folder: Path
     meter = Meter(backend)
     with phase("ingest", bars=hi - lo):
         bars = source.read(lo, hi, planned.columns)
-        report = validate(bars, lo, hi)
+        bars, report = validate(bars, lo, hi, config.data.validation, source.findings)
     with phase("transfer", wait=backend.wait, bars=bars.n):
         market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"})
     with phase("indicators", wait=backend.wait, bars=bars.n):
@@ -83,7 +83,7 @@ def run_backtest(config: Config, *, backend: Backend | None = None, folder: Path
         record = benchmark_record(
             config, source, bars, report, backend, reason, phases, cache, meter, len(trades), perf_counter() - started
         )
-        summary["warnings"] += record["warnings"]
+        summary["warnings"] += report.warnings() + record["warnings"]
         out.summary(summary)
         out.benchmark(record)
     return RunResult(config, table, equity.table(), summary["metrics"], summary, record, folder)
