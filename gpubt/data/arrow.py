@@ -77,7 +77,13 @@ def _check_type(column: pa.Field, field: str, where: str) -> None:
     if field == "symbol":
         return
     if field == "time":
-        if not (pa.types.is_temporal(kind) or _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        if not (
+            pa.types.is_temporal(kind)
+            or _is_text(kind)
+            or pa.types.is_null(kind)
+            or pa.types.is_integer(kind)
+            or pa.types.is_floating(kind)
+        ):
             raise DataError(f"{where}: column {column.name} must be times, dates, ISO text or numbers since 1970, it is {kind}")
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
         raise DataError(f"{where}: column {column.name} must be numbers, it is {kind}")

@@ -128,13 +128,19 @@ class CsvSource:
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         kinds = {name: pa.float64() for name in columns}
         if self.names["time"] in kinds:
-            kinds[self.names["time"]] = self.layout.schema.field(self.names["time"]).type
+            kind = self.layout.schema.field(self.names["time"]).type
+            kinds[self.names["time"]] = pa.string() if pa.types.is_null(kind) else kind
         if self.names.get("symbol") in kinds:
             kinds[self.names["symbol"]] = pa.dictionary(pa.int32(), pa.string())
         read = csv.ReadOptions(use_threads=False, block_size=BLOCK, skip_rows=self.layout.skip, column_names=self.layout.schema.names)
         parse = csv.ParseOptions(delimiter=self.layout.separator)
         convert = csv.ConvertOptions(
-            column_types=kinds, include_columns=columns, null_values=list(MISSING), decimal_point=self.layout.decimal, check_utf8=False
+            column_types=kinds,
+            include_columns=columns,
+            null_values=list(MISSING),
+            decimal_point=self.layout.decimal,
+            check_utf8=False,
+            strings_can_be_null=True,
         )
         with self._explained(), self._stream() as (file, stream):
             try:

@@ -19,7 +19,7 @@ CLASSES = {
     "non_positive": "prices that are not positive",
     "high_below_low": "highs below lows",
     "outside_range": "opens or closes outside [low, high]",
-    "gaps": "gaps",
+    "gaps": "gaps beyond the usual spacing",
     "outliers": "outlier prints",
     "negative_volume": "negative volumes",
 }
@@ -92,7 +92,7 @@ def _outliers(bars: Bars, start: int, stop: int) -> Bits | None:
             return None
         ranges = np.maximum(high[rows] - low[rows], high[rows + 2] - low[rows + 2])
         limit = OUTLIER * np.maximum(usual * bars.close[start - 1 + rows], ranges / 2)
-        found = rows[away[rows] > limit]
+        found = rows[(away[rows] > limit) & (low[1:-1][rows] > 0) & (high[1:-1][rows] < np.inf)]  # others have their class
     bits = np.zeros(stop - start, np.bool_)
     bits[found] = True
     return bits

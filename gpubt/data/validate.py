@@ -55,7 +55,7 @@ class DataReport:
             if finding.policy == "drop":
                 lines.append(f"bars were left out: {finding.text()}")
             elif finding.name == "gaps" and finding.count * SESSIONS <= self.rows:
-                lines.append(f"the bars have {finding.text()} beyond the spacing of {duration_text(self.spacing)}")
+                lines.append(f"the bars, {duration_text(self.spacing)} apart, have {finding.text()}")
             elif finding.name != "gaps":
                 lines.append(f"the bars have {finding.text()}")
         return lines
