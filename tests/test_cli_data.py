@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +61,7 @@ def test_convert(cli: Cli, tmp_path: Path) -> None:
     cli("data", "convert", "to/bars.parquet", "week.parquet", "data.resample=7d", "data.symbol=WEEK", "data.adjust=split")
     week = pq.read_table("week.parquet")
     assert (week["symbol"].to_pylist(), week["close"].to_pylist()) == (["WEEK", "WEEK"], [0.75, 1.5])
-    assert week["timestamp"].cast("int64").to_pylist() == [18255 * DAY, 18262 * DAY]  # weeks begin on Thursday, as 1970 did
+    assert week["timestamp"].cast("int64").to_pylist() == [18256 * DAY, 18263 * DAY]  # weeks begin on Thursday, as 1970 did
 
 
 @pytest.mark.parametrize(
@@ -78,3 +80,19 @@ def test_mistakes(cli: Cli, arguments: list[str], sentence: str) -> None:
     status, out, err = cli(*arguments)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert sentence in err
+
+
+def test_convert_leaves_nothing_where_it_can_not_write(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = csv(ROWS[:2])
+    Path("to").mkdir()
+    Path("to/bars.parquet").write_text("as it was")
+    monkeypatch.setattr("gpubt.records.arrow.put_parquet", full)
+    status, _, err = cli("data", "convert", path, "to/bars.parquet")
+    assert (status, err) == (
+        1,
+        "gpubt: to/bars.parquet can't be written: No space left on device; choose another path (add debug=true for the traceback)\n",
+    )
+    assert [file.read_text() for file in Path("to").iterdir()] == ["as it was"]

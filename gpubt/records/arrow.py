@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path, remedy: str = "choose another folder with hydra.run.dir=DIR") -> Iterator[None]:
     """An OSError while `path` is written becomes InputError where the path is at fault, else GpubtError (a full disk), with the path."""
     try:
         yield
     except OSError as error:
         kind = InputError if isinstance(error, (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)) else GpubtError
-        raise kind(f"{path} can't be written: {error.strerror or error}; choose another folder with hydra.run.dir=DIR") from error
+        raise kind(f"{path} can't be written: {error.strerror or error}; {remedy}") from error
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
     After any exception (KeyboardInterrupt too) the temporary file is gone and `path` is as it was. OSErrors come out `explained`.
     """
-    with explained(path):
+    with explained(path, "choose another path"):
         temporary = beside(path)
         try:
             yield temporary
