@@ -255,6 +255,24 @@ def test_values_that_are_no_time(value: int) -> None:
         epoch_nanoseconds(np.array([T0, value], np.int64), "t", 7)
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        pa.array([row[0] for row in ROWS], pa.int32()),
+        pa.array([row[0] * 1000 for row in ROWS], pa.uint64()),
+        pa.array([float(row[0]) for row in ROWS]),
+        pa.array([f"2020-01-01 00:0{i}" for i in range(6)]),
+        pa.array([f"2020-01-01T00:0{i}Z" for i in range(6)], pa.large_string()),
+        pa.array([f"2020-01-01T00:0{i}:00" for i in range(6)], pa.string_view()),
+        pa.array([str(row[0]) for row in ROWS]).dictionary_encode(),
+    ],
+)
+def test_times_of_any_kind_from_arrow(times: pa.Array) -> None:
+    table = pa.table({"time": times} | {name: [row[i] for row in ROWS] for i, name in enumerate(HEADER) if i})
+    expect(Bars.from_arrow(table))
+    expect(Bars.from_arrow(pa.concat_tables([table.slice(0, 2), table.slice(2, 0), table.slice(2)])))
+
+
 price = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
 

@@ -94,7 +94,7 @@ def _convert(data: Data, seed: int, to: Path) -> int:
     """Validated bars, the columns in the order time, prices, volume, then what the file has for adjusting; and the symbol if it has one."""
     from gpubt.data.source import open_file
     from gpubt.data.validate import survey, validate
-    from gpubt.records.arrow import write_parquet
+    from gpubt.records.arrow import atomic, put_parquet
 
     source, bars, lo, hi = _rows(data, seed)
     wrong = survey(bars, lo, hi, data.validation)[1]
@@ -104,7 +104,9 @@ def _convert(data: Data, seed: int, to: Path) -> int:
         file = open_file(data)
         extras = file.fields(lo, hi, [name for name in EXTRAS if file.has(name)])
         extras = extras if wrong is None else {name: column[~wrong] for name, column in extras.items()}
-    write_parquet(_table(used, extras, symbol=source.has("symbol") or data.symbol is not None), to)
+    table = _table(used, extras, symbol=source.has("symbol") or data.symbol is not None)
+    with atomic(to, "choose another path") as temporary:
+        put_parquet(table, temporary)
     for line in report.warnings():
         print(f"warning: {line}")
     print(f"{to}: {used.n:,} bars of {used.symbol}")

@@ -78,7 +78,8 @@ def _check_type(column: pa.Field, field: str, where: str) -> None:
         return
     if field == "time":
         if not (
-            pa.types.is_temporal(kind)
+            pa.types.is_timestamp(kind)
+            or pa.types.is_date(kind)
             or _is_text(kind)
             or pa.types.is_null(kind)
             or pa.types.is_integer(kind)
@@ -90,7 +91,9 @@ def _check_type(column: pa.Field, field: str, where: str) -> None:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or (pa.types.is_dictionary(kind) and _is_text(kind.value_type)))
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def fill(out: NDArray[Any], values: pa.Array, name: str, row: int, time_zone: str = "UTC") -> None:
