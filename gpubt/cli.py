@@ -19,8 +19,8 @@ COMMANDS = {
     "run": ("gpubt.commands.run", "backtest a strategy: gpubt run [group=option] [key=value] ..."),
     "info": ("gpubt.commands.info", "versions, devices, whether and why cuda can't be used, caches"),
     "list": ("gpubt.commands.listing", "strategies, indicators, configuration groups"),
-    "data": ("gpubt.commands.data", "check a file of bars, or convert it to Parquet: gpubt data check FILE"),
     "warmup": ("gpubt.commands.warmup", "compile the kernels and measure where the GPU begins to pay"),
+    "data": ("gpubt.commands.data", "check a file of bars, or convert it to Parquet: gpubt data check FILE"),
 }
 
 HELP = """gpubt: backtests of trading rules on the GPU, and on the CPU where there is none
