@@ -34,17 +34,39 @@ class Synthetic:
 
 
 @dataclass
+class Validation:
+    """What becomes of each class of wrong bars: error (the run ends), drop (these bars are left out), warn (they are used)."""
+
+    order: str = "error"
+    duplicates: str = "error"
+    nan: str = "error"
+    non_positive: str = "error"
+    high_below_low: str = "error"
+    outside_range: str = "error"  # open or close
+    gaps: str = "warn"
+    outliers: str = "warn"
+    negative_volume: str = "warn"
+
+
+@dataclass
 class Data:
     """Where bars come from and which of them are used."""
 
     source: str = "sample"
     path: str | None = None
     symbol: str | None = None
+    columns: Any = None  # {time: Date, close: Adj Close}: field to column; without header a list, the columns in order
+    header: Any = "auto"  # of a CSV file: auto, true or false
+    time_zone: str = "UTC"  # of times in the file that have no zone or offset
+    bar_stamp: str = "start"  # which end of the bar the file's times are
+    adjust: str = "none"  # split: prices before a split divided by it; adj_close: prices times adj_close / close
+    resample: str | None = None  # 1h: bars of this duration from shorter ones
     frac: Any = 1.0  # in (0, 1], a number or text such as "1/3", or "ask"
     portion: int = 1  # 1-based, at most floor(1 / frac)
     start: str | None = None  # first bar at or after this time (UTC unless it names an offset)
     end: str | None = None  # bars before this time
     timezone: str = "UTC"  # where days begin, for daily returns
+    validation: Validation = field(default_factory=Validation)
     synthetic: Synthetic = field(default_factory=Synthetic)
 
 
@@ -247,7 +269,14 @@ class Config:
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "backend.name": ("auto", "cuda", "cpu"),
-    "data.source": ("sample", "parquet", "synthetic"),
+    "data.source": ("sample", "parquet", "csv", "synthetic"),
+    "data.bar_stamp": ("start", "end"),
+    "data.adjust": ("none", "split", "adj_close"),
+    **{f"data.validation.{name}": ("error", "drop") for name in ("order", "duplicates", "nan", "non_positive", "high_below_low")},
+    "data.validation.outside_range": ("error", "drop"),
+    "data.validation.gaps": ("error", "warn"),
+    "data.validation.outliers": ("error", "warn", "drop"),
+    "data.validation.negative_volume": ("error", "warn", "drop"),
     "strategy.side": ("both", "long", "short"),
     "entry.order": ("market",),
     "entry.at": ("next_open", "close"),

@@ -29,7 +29,6 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
     config = resolve(_answered(config))
 
     from gpubt.backends import get_backend
-    from gpubt.data.memory import BarsSource
     from gpubt.data.rows import resolve_rows
     from gpubt.data.source import open_source
     from gpubt.data.validate import validate
@@ -48,13 +47,13 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
     phases, planned = Phases(), plan(config)
     phase = phases.phase
     with phase("slice"):
-        source = open_source(config.data, config.seed) if bars is None else BarsSource(bars)
+        source = open_source(config.data, config.seed, bars)
         lo, hi = resolve_rows(source, config.data)
     backend, reason = (backend, "given by the caller") if backend else get_backend(config.backend, work=hi - lo)
     meter = Meter(backend)
     with phase("ingest", bars=hi - lo):
         bars = source.read(lo, hi, planned.columns)
-        report = validate(bars, lo, hi)
+        bars, report = validate(bars, lo, hi, config.data.validation, source.findings)
     with phase("transfer", wait=backend.wait, bars=bars.n):
         market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"})
     with phase("indicators", wait=backend.wait, bars=bars.n):
@@ -86,7 +85,7 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
         record = benchmark_record(
             config, source, bars, report, backend, reason, phases, cache, meter, len(trades), perf_counter() - started
         )
-        summary["warnings"] += record["warnings"]
+        summary["warnings"] += report.warnings() + record["warnings"]
         out.summary(summary)
         out.benchmark(record)
     return RunResult(config, table, equity.table(), summary["metrics"], summary, record, folder)

@@ -123,7 +123,7 @@ def test_a_mapping_chooses_options_and_replaces_the_strategy() -> None:
         ({"dta": 1}, "unknown key dta.*did you mean data"),
         ({"data": {"fraq": 1}}, "unknown key data.fraq.*did you mean frac"),
         ({"data": 5}, "data must be a mapping of source.*got 5"),
-        ({"data": "nowhere"}, "data=nowhere is not known; accepted: parquet, sample, synthetic"),
+        ({"data": "nowhere"}, "data=nowhere is not known; accepted: csv, parquet, sample, synthetic"),
         ({"capital": "much"}, "capital must be a number, got 'much'"),
         ({"exits": None}, "exits must be a mapping"),
         ([5], "overrides must be texts"),

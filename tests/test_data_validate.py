@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from gpubt.config import Data, Synthetic
 from gpubt.data.bars import Bars, spacing
+from gpubt.data.digest import BLOCK
 from gpubt.data.parquet import ParquetSource
 from gpubt.data.source import open_source
 from gpubt.data.synthetic import SyntheticSource
-from gpubt.data.validate import BLOCK, validate
+from gpubt.data.validate import validate
 from gpubt.errors import DataError
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -75,7 +76,7 @@ def test_classes_are_counted_apart() -> None:
 
 
 def test_volume_may_be_missing() -> None:
-    assert validate(changed("volume", 3, np.nan), 0, N).rows == N
+    assert validate(changed("volume", 3, np.nan), 0, N)[1].rows == N
 
 
 @settings(max_examples=60, deadline=None)
@@ -84,31 +85,31 @@ def test_digest_knows_every_bit(column: str, row: int, bit: int) -> None:
     copy = BARS.columns()[column].copy()
     copy.view(np.uint64)[row] ^= np.uint64(1 << bit)
     with suppress(DataError):  # a bit that breaks the bar
-        assert validate(with_column(column, copy), 0, N).digest != REPORT.digest
+        assert validate(with_column(column, copy), 0, N)[1].digest != REPORT.digest
 
 
-REPORT = validate(BARS, 0, N)
+REPORT = validate(BARS, 0, N)[1]
 
 
 def test_digest_is_of_values_range_and_columns() -> None:
     again = SyntheticSource(Synthetic(bars=N), seed=9).read(0, N, {"volume"})
-    assert validate(again, 0, N) == REPORT
+    assert validate(again, 0, N)[1] == REPORT
     digests = {
         REPORT.digest,
-        validate(BARS, 1, N + 1).digest,
-        validate(replace(BARS, volume=None), 0, N).digest,
-        validate(changed("time", N - 1, float(BARS.time[-1]) + 1e9), 0, N).digest,
-        validate(Bars("x", *(column[:-1] for column in BARS.columns().values())), 0, N - 1).digest,
+        validate(BARS, 1, N + 1)[1].digest,
+        validate(replace(BARS, volume=None), 0, N)[1].digest,
+        validate(changed("time", N - 1, float(BARS.time[-1]) + 1e9), 0, N)[1].digest,
+        validate(Bars("x", *(column[:-1] for column in BARS.columns().values())), 0, N - 1)[1].digest,
     }
     assert len(digests) == 5
-    assert validate(replace(BARS, symbol="other"), 0, N) == REPORT  # what the rows are called is no part of them
+    assert validate(replace(BARS, symbol="other"), 0, N)[1] == REPORT  # what the rows are called is no part of them
 
 
 def test_digest_is_fixed() -> None:
     """The definition may not drift: records of different versions are compared by it."""
     time = np.arange(3, dtype=np.int64)
     price = np.array([1.0, 2.0, 3.0])
-    assert validate(Bars("x", time, price, price, price, price), 0, 3).digest[:16] == "7529c647d030c6c8"
+    assert validate(Bars("x", time, price, price, price, price), 0, 3)[1].digest[:16] == "7529c647d030c6c8"
 
 
 def test_gaps_and_spacing() -> None:
@@ -116,7 +117,7 @@ def test_gaps_and_spacing() -> None:
     time = BARS.time.copy()
     time[500:] += 1
     time[BLOCK:] += 1
-    assert validate(replace(BARS, time=time), 0, N).gaps == 2
+    assert validate(replace(BARS, time=time), 0, N)[1].gaps == 2
     assert spacing(np.array([5], np.int64)) == 0
     assert spacing(np.array([0, 10, 15, 20, 30], np.int64)) == 5
     assert spacing(np.arange(0, 10**6, 5, dtype=np.int64)) == 5
@@ -127,9 +128,9 @@ def test_from_arrow() -> None:
     rows = pa.table({"Time": pa.array(columns.pop("time")), **columns})
     bars = Bars.from_arrow(pa.concat_tables([rows.slice(0, 10), rows.slice(10)]), "SYNTHETIC")
     assert (bars.symbol, len(bars), bars.n) == ("SYNTHETIC", N, N)
-    assert validate(bars, 0, N) == REPORT
+    assert validate(bars, 0, N)[1] == REPORT
     stream = pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches())
-    assert validate(Bars.from_arrow(stream), 0, N) == REPORT
+    assert validate(Bars.from_arrow(stream), 0, N)[1] == REPORT
     assert Bars.from_arrow(rows.drop_columns(["volume"])).volume is None
     with pytest.raises(DataError, match="the table has no column low"):
         Bars.from_arrow(rows.drop_columns(["low"]))
@@ -137,7 +138,7 @@ def test_from_arrow() -> None:
 
 def test_sample_is_sound() -> None:
     source = open_source(Data(), seed=0)
-    report = validate(source.read(0, source.rows_available), 0, source.rows_available)
+    report = validate(source.read(0, source.rows_available), 0, source.rows_available)[1]
     assert report.rows == 150_434
     assert report.gaps > 3000  # lunch breaks and nights
 
@@ -149,4 +150,4 @@ FILES = {"btcusdt_binance_1m_2017-2025": 35, "nflx_15m_2017-2023": 1662, "gbpusd
 @pytest.mark.parametrize("name", FILES)
 def test_real_files_are_sound(name: str) -> None:
     source = ParquetSource(SHARED / f"{name}.parquet")
-    assert validate(source.read(0, source.rows_available), 0, source.rows_available).gaps == FILES[name]
+    assert validate(source.read(0, source.rows_available), 0, source.rows_available)[1].gaps == FILES[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -52,25 +53,27 @@ class Bars:
         return columns if self.volume is None else columns | {"volume": self.volume}
 
     @classmethod
-    def from_arrow(cls, table: Any, symbol: str = "BARS") -> Bars:
+    def from_arrow(cls, table: Any, symbol: str = "BARS", *, columns: Mapping[str, str] | None = None, time_zone: str = "UTC") -> Bars:
         """A copy of anything with `__arrow_c_stream__` (a table of pyarrow, polars, pandas, ...).
 
-        Columns are found as in a Parquet file: timestamp (or time, datetime, date), open, high, low, close and, if there, volume.
+        Columns are found as in a Parquet file: timestamp (or time, datetime, date), open, high, low, close and, if there, volume, or
+        as `columns` says (field to column). Times are timestamps, dates, ISO text or numbers since 1970 whose unit each value tells;
+        those without a zone or offset are in `time_zone`.
         Raises DataError for a missing column or a type that does not convert exactly.
         """
         import pyarrow as pa
 
-        from gpubt.data.arrow import fill, find_columns
+        from gpubt.data.arrow import column_mapping, fill, find_columns
 
         table = pa.table(table)
-        names = find_columns(table.schema, "the table", optional=("volume",))
-        columns = {field: empty(table.num_rows, field) for field in names}
+        names = find_columns(table.schema, "the table", optional=("volume",), given=column_mapping(columns))
+        loaded = {field: empty(table.num_rows, field) for field in names}
         for field, name in names.items():
             row = 0
             for chunk in table.column(name).chunks:
-                fill(columns[field][row : row + len(chunk)], chunk, name, row)
+                fill(loaded[field][row : row + len(chunk)], chunk, name, row, time_zone)
                 row += len(chunk)
-        return cls(symbol, **columns)
+        return cls(symbol, **loaded)
 
 
 def empty(n: int, field: str) -> NDArray[Any]:

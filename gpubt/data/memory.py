@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpubt.data.bars import Bars
+from gpubt.data.validate import Finding
 from gpubt.errors import DataError
 
 
@@ -14,6 +16,7 @@ class BarsSource:
     """Rows are views: nothing is copied or read."""
 
     bytes_read = 0
+    findings: tuple[Finding, ...] = ()
 
     def __init__(self, bars: Bars) -> None:
         if not bars.n:
@@ -25,6 +28,14 @@ class BarsSource:
     def rows_available(self) -> int:
         """Rows there are."""
         return self._bars.n
+
+    def has(self, field: str) -> bool:
+        """Whether the bars have `field`."""
+        return field in self._bars.columns()
+
+    def times(self, lo: int, hi: int) -> NDArray[np.int64]:
+        """Times of rows `lo` to `hi` (exclusive), nanoseconds UTC."""
+        return self._bars.time[lo:hi]
 
     def span(self) -> tuple[int, int]:
         """Time of the first and of the last row, nanoseconds UTC."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from gpubt.data.arrow import fill, find_columns
-from gpubt.data.bars import Bars, empty
+from gpubt.data.arrow import column_mapping, fill, find_columns
+from gpubt.data.bars import PRICES, Bars, empty
 from gpubt.data.clock import DAY, SECOND, time_text
+from gpubt.data.epoch import epoch_nanoseconds
+from gpubt.data.files import InputFile, is_csv
 from gpubt.data.symbols import find_symbol
 from gpubt.errors import DataError
 
@@ -49,18 +51,20 @@ class ParquetSource:
     Raises DataError for a file that can't be used, ConfigError for a symbol that it has not.
     """
 
-    def __init__(self, path: Path, symbol: str | None = None) -> None:
-        self.path = path
-        self.where = f"data.path={path}"
-        _check_file(path, self.where)
+    findings = ()
+
+    def __init__(self, path: Path, symbol: str | None = None, *, columns: Any = None, time_zone: str = "UTC") -> None:
+        self.path, self.where, self.time_zone = path, f"data.path={path}", time_zone
+        self.given = column_mapping(columns)
+        self.file = _open(path)
         with self._explained(), pq.ParquetFile(path) as file:
             self.metadata = file.metadata
             self.schema: pa.Schema = file.schema_arrow
         if not self.metadata.num_rows:
             raise DataError(f"{self.where} has no rows")
-        self.names = find_columns(self.schema, self.where)
+        self.names = find_columns(self.schema, self.where, given=self.given)
         self.bytes_read = int(self.metadata.serialized_size)
-        column = next((name for name in self.schema.names if name.lower() == "symbol"), None)
+        column = find_columns(self.schema, self.where, required=(), optional=("symbol",), given=self.given).get("symbol")
         rows = range(self.metadata.num_rows)
         if column is not None:
             symbol, rows = find_symbol(self, column, symbol)
@@ -91,17 +95,30 @@ class ParquetSource:
                     break
         return row - self.rows.start
 
+    def has(self, field: str) -> bool:
+        """Whether the file has a column for `field`."""
+        return bool(find_columns(self.schema, self.where, required=(), optional=(field,), given=self.given))
+
+    def times(self, lo: int, hi: int) -> NDArray[np.int64]:
+        """Times of rows `lo` to `hi` (exclusive), nanoseconds UTC."""
+        return self.fields(lo, hi, ["time"])["time"]
+
     def read(self, lo: int, hi: int, columns: Collection[str] = ()) -> Bars:
         """Rows `lo` to `hi` (exclusive): time and prices, and volume if `columns` has it. Raises DataError."""
-        names = find_columns(self.schema, self.where, required=[*self.names, *(["volume"] if "volume" in columns else [])])
+        return Bars(self.symbol, **self.fields(lo, hi, ["time", *PRICES, *(["volume"] if "volume" in columns else [])]))
+
+    def fields(self, lo: int, hi: int, fields: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """The columns of these fields for rows `lo` to `hi` (exclusive): int64 for time, else float64. Raises DataError."""
+        names = find_columns(self.schema, self.where, required=fields, given=self.given)
         out = {field: empty(hi - lo, field) for field in names}
         spans = self.spans(range(self.rows.start + lo, self.rows.start + hi))
         done = 0
         for batch in self.batches(spans, list(names.values())):
             for field, name in names.items():
-                fill(out[field][done : done + len(batch)], batch.column(name), name, lo + done)
+                fill(out[field][done : done + len(batch)], batch.column(name), name, lo + done, self.time_zone)
             done += len(batch)
-        return Bars(self.symbol, **out)
+        self.file.check_unchanged()
+        return out
 
     def spans(self, rows: range) -> list[Span]:
         """The parts of `rows` (in the file) by row group; empty ones left out."""
@@ -158,18 +175,26 @@ class ParquetSource:
     def _statistics_times(self, span: Span) -> tuple[int, int] | None:
         statistics = self.statistics(span.group, self.names["time"]) if span.whole else None
         unit = self._time_unit
-        return None if statistics is None or unit is None else (statistics.min_raw * unit, statistics.max_raw * unit)
+        if statistics is None or unit is None:
+            return None
+        if unit:
+            return statistics.min_raw * unit, statistics.max_raw * unit
+        ends = np.array([statistics.min_raw, statistics.max_raw])
+        times = epoch_nanoseconds(ends, self.names["time"], span.start - self.rows.start)
+        # values of two units: their order is not that of the times
+        return (int(times[0]), int(times[1])) if np.ptp(times // ends) == 0 else None
 
     @cached_property
     def _time_unit(self) -> int | None:
-        """Nanoseconds of the stored integers' unit; None for a kind of time whose statistics are not used (int96)."""
+        """Nanoseconds of the stored integers' unit; 0 where each value tells its own; None where statistics are not used."""
         column = self.metadata.schema.column(self._leaves[self.names["time"]])
         kind = json.loads(column.logical_type.to_json())
+        local = self.time_zone != "UTC"
         if kind["Type"] == "Date":
-            return DAY
+            return None if local else DAY
         if kind["Type"] == "Timestamp":
-            return TIME_UNITS.get(kind["timeUnit"])
-        return 1 if column.physical_type == "INT64" else None
+            return None if local and not kind["isAdjustedToUTC"] else TIME_UNITS.get(kind["timeUnit"])
+        return 0 if column.physical_type == "INT64" and kind["Type"] in ("None", "Int") else None
 
     def _first_last(self, span: Span) -> tuple[int, int]:
         ends = [(int(times[0]), int(times[-1])) for times in self._read_times(span)]
@@ -180,7 +205,7 @@ class ParquetSource:
         row = span.start - self.rows.start
         for batch in self.batches([span], [name]):
             times = np.empty(len(batch), np.int64)
-            fill(times, batch.column(name), name, row)
+            fill(times, batch.column(name), name, row, self.time_zone)
             yield times
             row += len(batch)
 
@@ -196,23 +221,11 @@ class ParquetSource:
             raise DataError(f"{self.where} is damaged or no Parquet file that can be read: {reason}") from None
 
 
-def _check_file(path: Path, where: str) -> None:
+def _open(path: Path) -> InputFile:
     """DataError for what is no readable Parquet file, by its first and last bytes."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(MAGIC))
-            size = file.seek(0, 2)
-            file.seek(max(0, size - len(MAGIC)))
-            tail = file.read(len(MAGIC))
-    except FileNotFoundError:
-        raise DataError(f"{where} does not exist; give an existing Parquet file") from None
-    except IsADirectoryError:
-        raise DataError(f"{where} is a directory; give one Parquet file in it") from None
-    except OSError as error:
-        raise DataError(f"{where} can't be read: {error.strerror}") from None
-    if not size:
-        raise DataError(f"{where} is empty (0 bytes); give a Parquet file")
-    if head != MAGIC:
-        raise DataError(f"{where} is not a Parquet file; convert it to Parquet")
-    if tail != MAGIC:
-        raise DataError(f"{where} is truncated: a Parquet file ends with its footer, this one after {size} bytes without")
+    file = InputFile(path, "Parquet")
+    if not file.head.startswith(MAGIC):
+        raise DataError(f"{file.where} is not a Parquet file; {'read CSV with data=csv' if is_csv(path) else 'convert it to Parquet'}")
+    if file.tail != MAGIC:
+        raise DataError(f"{file.where} is truncated: a Parquet file ends with its footer, this one after {file.size} bytes without")
+    return file

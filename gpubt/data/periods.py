@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.data.bars import spacing
-from gpubt.data.clock import DAY, EPOCH, SECOND
-from gpubt.errors import ConfigError
+from gpubt.data.clock import DAY
+from gpubt.data.zone import offsets, zone
 
 YEAR = 365.25 * DAY
 SNAPS = (252.0, 260.0, 365.0)  # trading days, weekdays, calendar days
@@ -33,7 +31,7 @@ def period_ends(time: NDArray[np.int64], frequency: str, timezone: str) -> NDArr
     n = len(time)
     if frequency == "bar" or n == 0:
         return np.arange(n, dtype=np.int64)
-    starts = _day_starts(int(time[0]), int(time[-1]), _zone(timezone))
+    starts = _day_starts(int(time[0]), int(time[-1]), zone(timezone, "data.timezone"))
     firsts = np.searchsorted(time, starts)
     return np.unique(np.append(firsts[firsts > 0], n)).astype(np.int64) - 1
 
@@ -52,21 +50,14 @@ def periods_per_year(time: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[
     return (nearest, True) if abs(value / nearest - 1.0) <= TOLERANCE else (value, False)
 
 
-def _zone(name: str) -> tzinfo:
-    try:
-        return UTC if name == "UTC" else ZoneInfo(name)  # UTC needs no zone files
-    except (KeyError, ValueError, OSError):
-        raise ConfigError(f"data.timezone must be a name that this system knows, such as UTC or Asia/Shanghai, got {name!r}") from None
-
-
-def _day_starts(first: int, last: int, zone: tzinfo) -> NDArray[np.int64]:
+def _day_starts(first: int, last: int, where: tzinfo) -> NDArray[np.int64]:
     """When the local days after the first one begin (nanoseconds UTC), up to `last`.
 
     A day begins once: where the clock is set back over midnight, the hour that repeats belongs to the day that has begun.
     """
     starts: list[int] = []
     latest: int | None = None
-    for begin, end, offset in _offsets(first, last, zone):
+    for begin, end, offset in offsets(first, last, where):
         day = (begin + offset) // DAY
         if latest is None:
             latest = day
@@ -75,36 +66,3 @@ def _day_starts(first: int, last: int, zone: tzinfo) -> NDArray[np.int64]:
                 latest = (start + offset) // DAY
                 starts.append(start)
     return np.array(starts, dtype=np.int64)
-
-
-def _offsets(first: int, last: int, zone: tzinfo) -> Iterator[tuple[int, int, int]]:
-    """Begin, end (exclusive) and UTC offset, in nanoseconds, of every stretch of [first, last] with one offset."""
-    begin = first
-    while begin <= last:
-        offset = _offset(begin, zone)
-        end = begin
-        while end <= last and _offset(end, zone) == offset:
-            end += DAY  # no zone's clock changes twice in a day
-        if end > last and _offset(last, zone) == offset:
-            yield begin, last + 1, offset
-            return
-        end = _change(max(begin, end - DAY), min(end, last), zone)
-        yield begin, end, offset
-        begin = end
-
-
-def _change(before: int, after: int, zone: tzinfo) -> int:
-    """The first whole second in (before, after] with another offset than at `before`."""
-    offset = _offset(before, zone)
-    low, high = before // SECOND, -(-after // SECOND)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if _offset(middle * SECOND, zone) == offset else (low, middle)
-    return high * SECOND
-
-
-def _offset(time: int, zone: tzinfo) -> int:
-    """The zone's offset from UTC in nanoseconds at `time`."""
-    at: datetime = (EPOCH + timedelta(seconds=time // SECOND)).astimezone(zone)
-    offset = at.utcoffset() or timedelta()
-    return round(offset.total_seconds()) * SECOND

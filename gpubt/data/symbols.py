@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -28,19 +29,25 @@ def find_symbol(source: ParquetSource, column: str, symbol: str | None) -> tuple
         return only, range(source.metadata.num_rows)
     if symbol is None:
         names = _distinct(source, column, spans, SHOWN + 1)
-        if len(names) > 1:
-            raise ConfigError(f"data.symbol must choose one of the symbols in {source.path}, got null; it has {_shown(names)}")
-        return names[0], range(source.metadata.num_rows)
+        return choose(names, None, source.path), range(source.metadata.num_rows)
     rows, count = _rows_of(source, column, [span for span in spans if _may_hold(source, column, span, symbol)], symbol)
     if not count:
-        names = _distinct(source, column, spans)
-        near = get_close_matches(symbol, names, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise ConfigError(f"data.symbol={symbol} is not in {source.path}; it has {_shown(names)}{hint}")
+        choose(_distinct(source, column, spans), symbol, source.path)
     if count != len(rows):
         apart = f"the {count} rows of {symbol} lie apart, from row {rows.start} to {rows.stop - 1}"
         raise DataError(f"{source.where}: {apart}; sort it by symbol, then time")
     return symbol, rows
+
+
+def choose(names: list[str], symbol: str | None, path: Path) -> str:
+    """`symbol`, or the only one of `names`. Raises ConfigError when it is not among them, and when there are several and none is chosen."""
+    if symbol is None and len(names) > 1:
+        raise ConfigError(f"data.symbol must choose one of the symbols in {path}, got null; it has {_shown(names)}")
+    if symbol is not None and symbol not in names:
+        near = get_close_matches(symbol, names, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ConfigError(f"data.symbol={symbol} is not in {path}; it has {_shown(names)}{hint}")
+    return names[0] if symbol is None else symbol
 
 
 def _shown(names: list[str]) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.config import Synthetic
-from gpubt.data.bars import Bars, empty
+from gpubt.data.bars import PRICES, Bars, empty
 from gpubt.data.clock import parse_spacing, parse_time
 from gpubt.errors import ConfigError
 
@@ -33,6 +33,7 @@ class SyntheticSource:
     """Bars that are computed when they are read: a function of the parameters, the seed and the row. Raises ConfigError for bad times."""
 
     bytes_read = 0
+    findings = ()
 
     def __init__(self, config: Synthetic, seed: int, symbol: str = "SYNTHETIC") -> None:
         self.config, self.seed, self.symbol = config, seed, symbol
@@ -47,6 +48,10 @@ class SyntheticSource:
         """`data.synthetic.bars`."""
         return self.config.bars
 
+    def has(self, field: str) -> bool:
+        """Whether there is a column for `field`."""
+        return field in ("time", *PRICES, "volume")
+
     def span(self) -> tuple[int, int]:
         """Time of the first and of the last row, nanoseconds UTC."""
         return self.start, self.start + (self.config.bars - 1) * self.spacing
@@ -54,6 +59,10 @@ class SyntheticSource:
     def row_at(self, time: int) -> int:
         """The first row at or after `time`, `rows_available` if there is none."""
         return min(max(0, -((self.start - time) // self.spacing)), self.rows_available)
+
+    def times(self, lo: int, hi: int) -> NDArray[np.int64]:
+        """Times of rows `lo` to `hi` (exclusive), nanoseconds UTC."""
+        return np.arange(lo, hi, dtype=np.int64) * self.spacing + self.start
 
     def read(self, lo: int, hi: int, columns: Collection[str] = ()) -> Bars:
         """Rows `lo` to `hi` (exclusive), with volume (whole numbers, larger when volatility is) if `columns` has it."""

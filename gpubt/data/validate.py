@@ -1,133 +1,123 @@
-"""One pass over the bars before they are used: nothing is repaired, what is wrong is named. The same pass makes the data digest.
-
-The digest is SHA-256 over the columns' names and types, the row range, and for every 65,536 rows a 64-bit hash of each column's words.
-The hash of a block is the sum (mod 2^64) of `mix(word ^ key[i])` over its words: the keys are splitmix64's sequence from seed 0 (Steele,
-Lea, Flood 2014), `mix` is the first round of its finalizer. It is a bijection of each word, so that any one changed value changes the
-hash. It guards against accidents and stale caches, not against an adversary, and runs several times as fast as blake2b.
-"""
+"""One pass over the bars before they are used: nothing is repaired, what is wrong is named. The same pass makes the data digest."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gpubt.config import Validation
 from gpubt.data.bars import Bars
 from gpubt.data.clock import time_text
+from gpubt.data.digest import BLOCK, Digest, digest
+from gpubt.data.faults import CLASSES, Bits, block_faults
+from gpubt.data.wrapper import duration_text
 from gpubt.errors import DataError
 
-BLOCK = 65_536  # rows: a block of all columns stays in the cache from the first check to the last hash
-GOLDEN = 0x9E3779B97F4A7C15
-MULTIPLIER = np.uint64(0xBF58476D1CE4E5B9)
+SESSIONS = 200  # a market where more than one row in so many follows a gap closes at night: not worth a warning
 
-Bits = NDArray[np.bool_]
+
+@dataclass(frozen=True)
+class Finding:
+    """A class of wrong bars: how many, the first one's row (of the source) and time (nanoseconds UTC), and what became of them."""
+
+    name: str
+    count: int
+    first_row: int
+    first_time: int
+    policy: str
+
+    def text(self) -> str:
+        """`highs below lows (3, the first in row 5 at 2020-01-31T09:30:00Z)`."""
+        return f"{CLASSES[self.name]} ({self.count}, the first in row {self.first_row} at {time_text(self.first_time)})"
 
 
 @dataclass(frozen=True)
 class DataReport:
-    """What the pass found. `gaps`: neighbours further apart than the most common spacing (sessions and weekends count)."""
+    """What the pass found in `rows` bars, of which `dropped` were left out. `gaps`: neighbours further apart than the most common
+    spacing (sessions and weekends count). `digest` is that of the bars that are used."""
 
     digest: str
     rows: int
     gaps: int
+    spacing: int = 0
+    dropped: int = 0
+    findings: tuple[Finding, ...] = ()
+
+    def errors(self) -> list[Finding]:
+        """What makes the bars unusable, in order of the first row."""
+        return sorted((finding for finding in self.findings if finding.policy == "error"), key=lambda finding: finding.first_row)
+
+    def warnings(self) -> list[str]:
+        """A line for each class of bars that was dropped, or used in spite of it."""
+        lines = []
+        for finding in self.findings:
+            if finding.policy == "drop":
+                lines.append(f"bars were left out: {finding.text()}")
+            elif finding.name == "gaps" and finding.count * SESSIONS <= self.rows:
+                lines.append(f"the bars, {duration_text(self.spacing)} apart, have {finding.text()}")
+            elif finding.name != "gaps":
+                lines.append(f"the bars have {finding.text()}")
+        return lines
 
 
 @dataclass
-class Fault:
-    """A class of wrong bars: how many, and the first (row counted from the first bar given)."""
-
-    name: str
+class _Count:
     count: int = 0
     first: int = -1
 
 
-def validate(bars: Bars, lo: int, hi: int) -> DataReport:
-    """Check and digest the bars read from rows `lo` to `hi` (exclusive).
+def validate(bars: Bars, lo: int, hi: int, policies: Validation | None = None, behind: tuple[Finding, ...] = ()) -> tuple[Bars, DataReport]:
+    """The bars to use and the report on the bars read from rows `lo` to `hi` (exclusive); `behind` is what was found in rows they are
+    made of.
 
-    Raises DataError for times out of order or twice, prices that are NaN, infinite or not positive, a high below its low, and an open or
-    close outside [low, high] (searches that skip blocks by their lows and highs rely on it): class, count, first row and its time.
+    By default times out of order or twice, prices that are NaN, infinite or not positive, a high below its low, and an open or close
+    outside [low, high] (searches that skip blocks by their lows and highs rely on it) raise DataError: class, count, first row and its
+    time. Bars of a class whose policy is drop are left out, whole, and counted.
     """
-    faults: dict[str, Fault] = {}
-    digest = hashlib.sha256(f"{[(name, str(column.dtype)) for name, column in bars.columns().items()]} {lo} {hi}".encode())
-    gaps = 0
+    report, wrong = survey(bars, lo, hi, policies)
+    if report.errors():
+        raise DataError(_message(bars, report))
+    if wrong is not None:
+        keep = ~wrong
+        bars = Bars(bars.symbol, **{name: column[keep] for name, column in bars.columns().items()})
+        if not bars.n:
+            raise DataError(f"no bar of {bars.symbol} is left: data.validation drops all {report.rows}")
+        report = replace(report, rows=bars.n, dropped=report.rows - bars.n, digest=digest(bars, lo, hi))
+    return bars, replace(report, findings=behind + report.findings)
+
+
+def survey(bars: Bars, lo: int, hi: int, policies: Validation | None = None) -> tuple[DataReport, Bits | None]:
+    """The report on all bars, whatever is wrong with them, and the mask of those that policies drop (None: not any)."""
+    policies = policies or Validation()
+    counts: dict[str, _Count] = {}
+    wrong: Bits | None = None
+    hashed = Digest(bars, lo, hi)
+    latest = -(2**63)
     for start in range(0, bars.n, BLOCK):
         stop = min(start + BLOCK, bars.n)
-        steps = np.diff(bars.time[max(0, start - 1) : stop])
-        gaps += int(np.count_nonzero(steps > bars.spacing))
-        if len(steps) and steps.min() <= 0:
-            _count(faults, max(1, start), _time_faults(steps))
-        if not _sound(bars, start, stop):
-            _count(faults, start, _price_faults(bars, start, stop))
-        for column in bars.columns().values():
-            digest.update(block_hash(column[start:stop].view(np.uint64)))
-    if faults:
-        raise DataError(_message(bars, lo, faults))
-    return DataReport(digest.hexdigest(), bars.n, gaps)
+        for name, first, bits in block_faults(bars, start, stop, latest):
+            if not bits.any():
+                continue
+            count = counts.setdefault(name, _Count(first=first + int(np.argmax(bits))))
+            count.count += int(np.count_nonzero(bits))
+            if getattr(policies, name) == "drop":
+                wrong = np.zeros(bars.n, np.bool_) if wrong is None else wrong
+                wrong[first : first + len(bits)] |= bits
+        latest = max(latest, int(bars.time[start:stop].max()))
+        hashed.add(start, stop)
+    findings = [
+        Finding(name, counts[name].count, lo + counts[name].first, int(bars.time[counts[name].first]), getattr(policies, name))
+        for name in CLASSES
+        if name in counts
+    ]
+    gaps = counts["gaps"].count if "gaps" in counts else 0
+    return DataReport(hashed.text(), bars.n, gaps, bars.spacing, 0, tuple(findings)), wrong
 
 
-def _sound(bars: Bars, start: int, stop: int) -> bool:
-    """Whether all prices of the block are in order; every comparison with NaN is false."""
-    low, high = bars.low[start:stop], bars.high[start:stop]
-    opened, closed = bars.open[start:stop], bars.close[start:stop]
-    fine = low > 0
-    fine &= low <= np.minimum(opened, closed)
-    fine &= high >= np.maximum(opened, closed)
-    fine &= high < np.inf
-    return bool(fine.all())
-
-
-def _time_faults(steps: NDArray[np.int64]) -> Iterator[tuple[str, Bits]]:
-    yield "timestamps out of order", steps < 0
-    yield "duplicate timestamps", steps == 0
-
-
-def _price_faults(bars: Bars, start: int, stop: int) -> Iterator[tuple[str, Bits]]:
-    """The classes of a block that is not sound. A bar with NaN, infinite or non-positive prices is not tested further."""
-    opened, high, low, closed = (bars.columns()[name][start:stop] for name in ("open", "high", "low", "close"))
-    prices = np.stack([opened, high, low, closed])
-    odd: Bits = ~np.isfinite(prices).all(axis=0)
-    yield "NaN or infinite prices", odd
-    negative: Bits = ~odd & (prices <= 0).any(axis=0)
-    yield "prices that are not positive", negative
-    crossed: Bits = ~odd & ~negative & (high < low)
-    yield "highs below lows", crossed
-    outside = (np.minimum(opened, closed) < low) | (np.maximum(opened, closed) > high)
-    yield "opens or closes outside [low, high]", ~odd & ~negative & ~crossed & outside
-
-
-def _count(faults: dict[str, Fault], start: int, found: Iterator[tuple[str, Bits]]) -> None:
-    for name, bits in found:
-        if bits.any():
-            fault = faults.setdefault(name, Fault(name, first=start + int(np.argmax(bits))))
-            fault.count += int(np.count_nonzero(bits))
-
-
-def _message(bars: Bars, lo: int, faults: dict[str, Fault]) -> str:
+def _message(bars: Bars, report: DataReport) -> str:
     """One sentence: the first offender's class in full, the other classes by count."""
-    worst, *others = sorted(faults.values(), key=lambda fault: fault.first)
-    also = "".join(f", also {fault.name} ({fault.count})" for fault in others)
-    at = f"the first in row {lo + worst.first} at {time_text(int(bars.time[worst.first]))}"
-    return f"the bars of {bars.symbol} have {worst.name} ({worst.count}, {at}){also}; correct the file, nothing is repaired"
-
-
-def _keys() -> NDArray[np.uint64]:
-    """Splitmix64's first BLOCK outputs from seed 0."""
-    state = np.arange(1, BLOCK + 1, dtype=np.uint64) * np.uint64(GOLDEN)
-    state = (state ^ (state >> np.uint64(30))) * MULTIPLIER
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
-
-
-KEYS = _keys()
-
-
-def block_hash(words: NDArray[np.uint64]) -> bytes:
-    """The 64-bit hash of up to BLOCK words, as 8 little-endian bytes."""
-    mixed = words ^ KEYS[: len(words)]
-    mixed ^= mixed >> np.uint64(30)
-    mixed *= MULTIPLIER
-    mixed ^= mixed >> np.uint64(27)
-    return int(mixed.sum(dtype=np.uint64)).to_bytes(8, "little")
+    worst, *others = report.errors()
+    also = "".join(f", also {CLASSES[other.name]} ({other.count})" for other in others)
+    remedy = "correct the file" if worst.name == "gaps" else f"correct the file, or drop these bars with data.validation.{worst.name}=drop"
+    return f"the bars of {bars.symbol} have {worst.text()}{also}; {remedy}: nothing is repaired"

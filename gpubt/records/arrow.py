@@ -21,24 +21,26 @@ if TYPE_CHECKING:
 
     Rows: TypeAlias = pa.Table | tuple[pa.Schema, Iterable[pa.RecordBatch | pa.Table]]
 
+RUN_FOLDER = "choose another folder with hydra.run.dir=DIR"
+
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path, remedy: str = RUN_FOLDER) -> Iterator[None]:
     """An OSError while `path` is written becomes InputError where the path is at fault, else GpubtError (a full disk), with the path."""
     try:
         yield
     except OSError as error:
         kind = InputError if isinstance(error, (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)) else GpubtError
-        raise kind(f"{path} can't be written: {error.strerror or error}; choose another folder with hydra.run.dir=DIR") from error
+        raise kind(f"{path} can't be written: {error.strerror or error}; {remedy}") from error
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, remedy: str = RUN_FOLDER) -> Iterator[Path]:
     """A temporary name beside `path`; on success the file is synced and takes the name `path`.
 
     After any exception (KeyboardInterrupt too) the temporary file is gone and `path` is as it was. OSErrors come out `explained`.
     """
-    with explained(path):
+    with explained(path, remedy):
         temporary = beside(path)
         try:
             yield temporary
