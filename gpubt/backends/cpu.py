@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gpubt.backends.base import MASKS, Array, Backend, Ledger, Market, capacity
 from gpubt.backends.kernels import account, indicators, scan, simulate
+from gpubt.backends.kernels.bits import next_bit
 from gpubt.backends.kernels.prepare import prices
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
@@ -36,6 +37,7 @@ class CpuBackend(Backend):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.threads = max(1, min(threads or cores, cores, numba.config.NUMBA_NUM_THREADS))
         _start_threads(self.threads)
+        next_bit(np.zeros(1, np.uint64), 0, 1)  # loads numba's machinery once, in no phase of the run and under the memory baseline
 
     def _upload(self, columns: Mapping[str, NDArray[np.float64]]) -> Market:
         return Market(len(columns["close"]), columns, prices(columns, self._share))
