@@ -6,7 +6,7 @@ struct Masks { const u64 *long_entry, *long_exit, *short_entry, *short_exit; };
 struct Order { i64 skip; double price, units, fees, stop, target, risk; bool moving; double trail, trail_from, even_from, even; };
 struct Touch { double price; i64 reason, ambiguous; bool gap; };
 struct Stop { double price; i64 reason; };
-struct Levels { i64 stop_kind; double stop_value; i64 target_kind; double target_value; };
+struct Levels { i64 stop_kind; double stop_value; i64 target_kind; double target_value, size; };  // size NaN: as the parameters say
 
 FN double charge(const Params &p, double units, double price) {
   return (p.commission_rate * (units * price) + p.commission_per_unit * units) + p.commission_fixed;
@@ -42,8 +42,8 @@ FN double level(i64 kind, double value, double anchor, double direction, double 
   return anchor + direction * (kind == ATR ? value * atr : kind == R_MULTIPLE ? value * risk : value);
 }
 
-// A market entry at the raw price `reference`; `skip` is -1, or says why there is none. `size` is NaN unless the entry brings its own.
-FN Order order(const Params &p, Levels v, double size, bool checked, double side, double reference, double close, double atr, double equity) {
+// A market entry at the raw price `reference`; `skip` is -1, or says why there is none.
+FN Order order(const Params &p, const Levels &v, bool checked, double side, double reference, double close, double atr, double equity) {
   Order q = {-1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, false, 0.0, 0.0, 0.0, 0.0};
   if (!(equity > 0.0)) { q.skip = NO_EQUITY; return q; }
   const bool needs_atr = v.stop_kind == ATR || v.target_kind == ATR || p.trail_kind == ATR || p.even_kind == ATR;
@@ -53,7 +53,7 @@ FN Order order(const Params &p, Levels v, double size, bool checked, double side
   q.stop = level(v.stop_kind, v.stop_value, anchor, -side, atr, 0.0);
   if (v.stop_kind != NONE && !(side * (q.price - q.stop) > 0.0)) { q.skip = WRONG_SIDE; return q; }
   q.target = level(v.target_kind, v.target_value, anchor, side, atr, side * (anchor - q.stop));
-  q.units = capped_and_rounded(p, size != size ? sized(p, equity, q.price) : size, equity, q.price, checked);
+  q.units = capped_and_rounded(p, v.size != v.size ? sized(p, equity, q.price) : v.size, equity, q.price, checked);
   if (!(q.units > 0.0)) { q.skip = ZERO_SIZE; return q; }
   q.risk = v.stop_kind == NONE ? not_a_number() : side * (q.price - q.stop);
   q.fees = commission(p, q.units, q.price);
@@ -63,6 +63,16 @@ FN Order order(const Params &p, Levels v, double size, bool checked, double side
   q.even_from = level(p.even_kind, p.even_value, q.price, side, atr, q.risk);
   q.even = q.price * (1.0 + side * p.even_plus);
   return q;
+}
+
+// The order of a signal at the close of bar `signal`, filled at that close or at the next open; `atr` is null when no level needs it.
+FN Order order_after(const Params &p, const Prices &x, const Levels &v, bool checked, double side, i64 signal, const double *atr, double equity) {
+  const double reference = p.entry_at == AT_OPEN ? x.open[signal + 1] : x.close[signal];
+  return order(p, v, checked, side, reference, x.close[signal], atr ? atr[signal] : not_a_number(), equity);
+}
+FN Levels levels_of(const Params &p) {
+  Levels v = {p.stop_kind, p.stop_value, p.target_kind, p.target_value, not_a_number()};
+  return v;
 }
 
 // The nearest of the initial, break-even and trailing stop when the best price so far is `extreme`; monotone in it.
@@ -268,7 +278,7 @@ FN double leave_dense(const Params &p, const Prices &x, Trade &out, double side,
 FN i64 walk(const Prices &x, const Masks &m, const double *atr, const Params &p, Trade *ledger, i64 *skipped) {
   const i64 n = x.n;
   const bool at_open = p.entry_at == AT_OPEN;
-  const Levels levels = {p.stop_kind, p.stop_value, p.target_kind, p.target_value};
+  const Levels levels = levels_of(p);
   double equity = p.capital;
   i64 count = 0, at = 0, wants_long = next_bit(m.long_entry, 0, n), wants_short = next_bit(m.short_entry, 0, n);
   for (;;) {
@@ -281,9 +291,7 @@ FN i64 walk(const Prices &x, const Masks &m, const double *atr, const Params &p,
     }
     const double side = wants_long < wants_short ? 1.0 : -1.0;
     const i64 entry_bar = at_open ? signal + 1 : signal, first = at_open ? entry_bar : entry_bar + 1;
-    const double reference = at_open ? x.open[entry_bar] : x.close[entry_bar];
-    const Order placed =
-        order(p, levels, not_a_number(), true, side, reference, x.close[signal], atr ? atr[signal] : not_a_number(), equity);
+    const Order placed = order_after(p, x, levels, true, side, signal, atr, equity);
     if (placed.skip >= 0) {
       skipped[placed.skip]++;
       at = signal + 1;
@@ -299,7 +307,7 @@ FN i64 walk(const Prices &x, const Masks &m, const double *atr, const Params &p,
 FN i64 dense(const Prices &x, const Masks &m, const double *atr, const Params &p, Trade *ledger, i64 *skipped) {
   const i64 n = x.n;
   const bool at_open = p.entry_at == AT_OPEN;
-  const Levels levels = {p.stop_kind, p.stop_value, p.target_kind, p.target_value};
+  const Levels levels = levels_of(p);
   Order placed = {NO_EQUITY, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, false, 0.0, 0.0, 0.0, 0.0};
   double equity = p.capital, side = 0.0, entering = 0.0, extreme = 0.0;
   i64 count = 0, entry_bar = 0, flat_until = 0;
@@ -312,7 +320,7 @@ FN i64 dense(const Prices &x, const Masks &m, const double *atr, const Params &p
       side = 0.0, flat_until = t + p.cooldown;
     }
     if (entering != 0.0) {
-      placed = order(p, levels, not_a_number(), true, entering, x.open[t], x.close[t - 1], atr ? atr[t - 1] : not_a_number(), equity);
+      placed = order_after(p, x, levels, true, entering, t - 1, atr, equity);
       if (placed.skip >= 0) skipped[placed.skip]++;
       else side = entering, entry_bar = t, extreme = placed.price;
     }
@@ -345,7 +353,7 @@ FN i64 dense(const Prices &x, const Masks &m, const double *atr, const Params &p
       if (last) skipped[AT_END]++;
       else if (at_open) entering = wanted;
       else {
-        placed = order(p, levels, not_a_number(), true, wanted, x.close[t], x.close[t], atr ? atr[t] : not_a_number(), equity);
+        placed = order_after(p, x, levels, true, wanted, t, atr, equity);
         if (placed.skip >= 0) skipped[placed.skip]++;
         else side = wanted, entry_bar = t, extreme = placed.price;
       }
@@ -361,10 +369,8 @@ FN i64 run_entry(const Prices &x, const Entry &entry, const double *atr, const P
   const double side = entry.side == LONG ? 1.0 : -1.0;
   const bool at_open = p.entry_at == AT_OPEN;
   const i64 entry_bar = at_open ? signal + 1 : signal, first = at_open ? entry_bar : entry_bar + 1;
-  const double reference = at_open ? x.open[entry_bar] : x.close[entry_bar];
-  const Levels levels = {entry.stop_kind, entry.stop_value, entry.target_kind, entry.target_value};
-  const Order placed =
-      order(p, levels, entry.size, false, side, reference, x.close[signal], atr ? atr[signal] : not_a_number(), p.capital);
+  const Levels levels = {entry.stop_kind, entry.stop_value, entry.target_kind, entry.target_value, entry.size};
+  const Order placed = order_after(p, x, levels, false, side, signal, atr, p.capital);
   if (placed.skip >= 0) return placed.skip;
   i64 event = least(deadline(p, entry_bar, n), (n - 1) * 8 + 7);
   if (bar_by_bar) leave_dense(p, x, out, side, placed, entry_bar, first, event);
@@ -377,7 +383,7 @@ FN i64 run_entry(const Prices &x, const Entry &entry, const double *atr, const P
 FN i64 overlap(const Prices &x, const Masks &m, const double *atr, const Params &p, bool bar_by_bar, Trade *ledger, i64 *skipped, i64 *exits) {
   const i64 n = x.n;
   const bool at_open = p.entry_at == AT_OPEN;
-  const Levels levels = {p.stop_kind, p.stop_value, p.target_kind, p.target_value};
+  const Levels levels = levels_of(p);
   i64 count = 0, at = 0, held = 0;
   for (;;) {
     const i64 signal = least(next_bit(m.long_entry, at, n), next_bit(m.short_entry, at, n));
@@ -398,9 +404,7 @@ FN i64 overlap(const Prices &x, const Masks &m, const double *atr, const Params 
         continue;
       }
     }
-    const double reference = at_open ? x.open[entry_bar] : x.close[entry_bar];
-    const Order placed =
-        order(p, levels, not_a_number(), false, side, reference, x.close[signal], atr ? atr[signal] : not_a_number(), p.capital);
+    const Order placed = order_after(p, x, levels, false, side, signal, atr, p.capital);
     if (placed.skip >= 0) {
       skipped[placed.skip]++;
       continue;

@@ -20,6 +20,7 @@ Prices = namedtuple("Prices", "open high low close low0 high0 bottom0 top0 low1 
 INF = np.inf
 # `moving`: whether the stop can move. `trail`: distance of the trailing stop; it and the break-even stop act from an extreme on.
 Order = namedtuple("Order", "skip price units fees stop target risk moving trail trail_from even_from even")
+Levels = namedtuple("Levels", "stop_kind stop_value target_kind target_value size")  # `size` NaN: as the parameters say
 Touch = namedtuple("Touch", "price reason ambiguous gap")
 
 
@@ -99,29 +100,42 @@ def refused(code):
 
 
 @njit(**OPTIONS)
-def order(p, stop_kind, stop_value, target_kind, target_value, size, checked, side, reference, close, atr, equity):
+def order(p, v, checked, side, reference, close, atr, equity):
     """A market entry at the raw price `reference`: an `Order` whose `skip` is -1, or the code that says why there is none."""
     if not equity > 0.0:
         return refused(k.NO_EQUITY)
-    if (stop_kind == k.ATR or target_kind == k.ATR or p.trail_kind == k.ATR or p.even_kind == k.ATR) and np.isnan(atr):
+    if (v.stop_kind == k.ATR or v.target_kind == k.ATR or p.trail_kind == k.ATR or p.even_kind == k.ATR) and np.isnan(atr):
         return refused(k.NAN_LEVEL)
     price = slipped(p, reference, side)
     anchor = price if p.anchor == k.ANCHOR_FILL else close
-    stop = level(stop_kind, stop_value, anchor, -side, atr, 0.0)
-    if stop_kind != k.NONE and not side * (price - stop) > 0.0:
+    stop = level(v.stop_kind, v.stop_value, anchor, -side, atr, 0.0)
+    if v.stop_kind != k.NONE and not side * (price - stop) > 0.0:
         return refused(k.WRONG_SIDE)
-    target = level(target_kind, target_value, anchor, side, atr, side * (anchor - stop))
-    units = sized(p, equity, price) if np.isnan(size) else size
+    target = level(v.target_kind, v.target_value, anchor, side, atr, side * (anchor - stop))
+    units = sized(p, equity, price) if np.isnan(v.size) else v.size
     units = capped_and_rounded(p, units, equity, price, checked)
     if not units > 0.0:
         return refused(k.ZERO_SIZE)
-    risk = np.nan if stop_kind == k.NONE else side * (price - stop)
+    risk = np.nan if v.stop_kind == k.NONE else side * (price - stop)
     moving = p.trail_kind != k.NONE or p.even_kind != k.NONE
     trail = p.trail_value * atr if p.trail_kind == k.ATR else p.trail_value
     trail_from = level(p.trail_kind, p.trail_activation, price, side, atr, 0.0)
     even_from = level(p.even_kind, p.even_value, price, side, atr, risk)
     even = price * (1.0 + side * p.even_plus)
     return Order(np.int64(-1), price, units, commission(p, units, price), stop, target, risk, moving, trail, trail_from, even_from, even)
+
+
+@njit(**OPTIONS)
+def order_after(p, x, v, checked, side, signal, atr, equity):
+    """The order of a signal at the close of bar `signal`, filled there or at the next open; `atr` is empty when no level needs it."""
+    reference = x.open[signal + 1] if p.entry_at == k.AT_OPEN else x.close[signal]
+    return order(p, v, checked, side, reference, x.close[signal], atr[signal] if len(atr) else np.nan, equity)
+
+
+@njit(**OPTIONS)
+def levels_of(p):
+    """The levels that the parameters give every trade."""
+    return Levels(p.stop_kind, p.stop_value, p.target_kind, p.target_value, np.nan)
 
 
 @njit(**OPTIONS)

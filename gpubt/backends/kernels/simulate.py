@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from gpubt.backends.kernels.bits import OPTIONS, next_bit
-from gpubt.backends.kernels.fills import better, book, first_moving_touch, first_touch, order, refused, touch_at
+from gpubt.backends.kernels.fills import Levels, better, book, first_moving_touch, first_touch, levels_of, order_after, refused, touch_at
 from gpubt.simulate import layout as k
 
 Masks = namedtuple("Masks", "long_entry long_exit short_entry short_exit")
@@ -112,7 +112,7 @@ def walk(x, masks, atr, p, ledger, skipped):
     """positions=single from event to event. Fills `ledger` and `skipped`; returns the number of trades."""
     n = len(x.close)
     equity, m, at = p.capital, 0, 0
-    at_open = p.entry_at == k.AT_OPEN
+    at_open, levels = p.entry_at == k.AT_OPEN, levels_of(p)
     long, short = next_bit(masks.long_entry, 0, n), next_bit(masks.short_entry, 0, n)
     while True:
         if long < at:
@@ -125,11 +125,7 @@ def walk(x, masks, atr, p, ledger, skipped):
             return m
         side = 1 if long < short else -1
         entry_bar = signal + 1 if at_open else signal
-        reference = x.open[entry_bar] if at_open else x.close[entry_bar]
-        atr_then = atr[signal] if len(atr) else np.nan
-        placed = order(
-            p, p.stop_kind, p.stop_value, p.target_kind, p.target_value, np.nan, True, side, reference, x.close[signal], atr_then, equity
-        )
+        placed = order_after(p, x, levels, True, side, signal, atr, equity)
         if placed.skip >= 0:
             skipped[placed.skip] += 1
             at = signal + 1
@@ -148,7 +144,7 @@ def dense(x, masks, atr, p, ledger, skipped):
     """positions=single, every bar visited in the order of the reference. Fills `ledger` and `skipped`; returns the number of trades."""
     n = len(x.close)
     equity, m = p.capital, 0
-    at_open = p.entry_at == k.AT_OPEN
+    at_open, levels = p.entry_at == k.AT_OPEN, levels_of(p)
     placed = refused(k.NO_EQUITY)
     side, entry_bar, leaving, entering, extreme, flat_until = 0, 0, False, 0, 0.0, 0
     for t in range(n):
@@ -163,21 +159,7 @@ def dense(x, masks, atr, p, ledger, skipped):
             m += 1
             side, reason, flat_until = 0, 0, t + p.cooldown
         if entering != 0:
-            atr_then = atr[t - 1] if len(atr) else np.nan
-            placed = order(
-                p,
-                p.stop_kind,
-                p.stop_value,
-                p.target_kind,
-                p.target_value,
-                np.nan,
-                True,
-                entering,
-                x.open[t],
-                x.close[t - 1],
-                atr_then,
-                equity,
-            )
+            placed = order_after(p, x, levels, True, entering, t - 1, atr, equity)
             if placed.skip >= 0:
                 skipped[placed.skip] += 1
             else:
@@ -214,21 +196,7 @@ def dense(x, masks, atr, p, ledger, skipped):
             elif at_open:
                 entering = wanted
             else:
-                atr_then = atr[t] if len(atr) else np.nan
-                placed = order(
-                    p,
-                    p.stop_kind,
-                    p.stop_value,
-                    p.target_kind,
-                    p.target_value,
-                    np.nan,
-                    True,
-                    wanted,
-                    x.close[t],
-                    x.close[t],
-                    atr_then,
-                    equity,
-                )
+                placed = order_after(p, x, levels, True, wanted, t, atr, equity)
                 if placed.skip >= 0:
                     skipped[placed.skip] += 1
                 else:
@@ -245,22 +213,8 @@ def run_entry(x, entry, atr, p, bar_by_bar, trade):
         return k.AT_END
     at_open = p.entry_at == k.AT_OPEN
     entry_bar = signal + 1 if at_open else signal
-    reference = x.open[entry_bar] if at_open else x.close[entry_bar]
-    atr_then = atr[signal] if len(atr) else np.nan
-    placed = order(
-        p,
-        entry.stop_kind,
-        entry.stop_value,
-        entry.target_kind,
-        entry.target_value,
-        entry.size,
-        False,
-        side,
-        reference,
-        x.close[signal],
-        atr_then,
-        p.capital,
-    )
+    levels = Levels(entry.stop_kind, entry.stop_value, entry.target_kind, entry.target_value, entry.size)
+    placed = order_after(p, x, levels, False, side, signal, atr, p.capital)
     if placed.skip >= 0:
         return placed.skip
     first = entry_bar if at_open else entry_bar + 1
@@ -298,7 +252,7 @@ def overlap(x, masks, atr, p, bar_by_bar, ledger, skipped, exits):
     `exits` (int64, shape (max_open,)) holds the exit events of the trades that may still be open.
     """
     n = len(x.close)
-    at_open = p.entry_at == k.AT_OPEN
+    at_open, levels = p.entry_at == k.AT_OPEN, levels_of(p)
     m, at, held = 0, 0, 0
     while True:
         signal = min(next_bit(masks.long_entry, at, n), next_bit(masks.short_entry, at, n))
@@ -314,22 +268,7 @@ def overlap(x, masks, atr, p, bar_by_bar, ledger, skipped, exits):
             if held >= p.max_open:
                 skipped[k.MAX_OPEN] += 1
                 continue
-        reference = x.open[entry_bar] if at_open else x.close[entry_bar]
-        atr_then = atr[signal] if len(atr) else np.nan
-        placed = order(
-            p,
-            p.stop_kind,
-            p.stop_value,
-            p.target_kind,
-            p.target_value,
-            np.nan,
-            False,
-            side,
-            reference,
-            x.close[signal],
-            atr_then,
-            p.capital,
-        )
+        placed = order_after(p, x, levels, False, side, signal, atr, p.capital)
         if placed.skip >= 0:
             skipped[placed.skip] += 1
             continue
