@@ -16,6 +16,7 @@ from gpubt.records.result import RunResult
 if TYPE_CHECKING:
     from gpubt.backends.base import Backend
     from gpubt.data.bars import Bars
+    from gpubt.records.log import RunLog
 
 
 def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars | None = None, folder: Path | None = None) -> RunResult:
@@ -24,10 +25,17 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
 
     Raises GpubtError, with one sentence, for everything that is the input's fault. Nothing is written unless the run succeeds.
     """
+    from gpubt.progress import progress_wanted
+    from gpubt.records.log import RunLog
+
     started = perf_counter()
     check(config)
     config = resolve(_answered(config))
+    with progress_wanted(config.progress), RunLog() as log:
+        return _run(config, backend, bars, folder, log, started)
 
+
+def _run(config: Config, backend: Backend | None, bars: Bars | None, folder: Path | None, log: RunLog, started: float) -> RunResult:
     from gpubt.backends import get_backend
     from gpubt.data.rows import resolve_rows
     from gpubt.data.source import open_source
@@ -35,6 +43,7 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
     from gpubt.indicators.cache import IndicatorCache
     from gpubt.metrics import account
     from gpubt.phases import Phases
+    from gpubt.records import log as events
     from gpubt.records.benchmark import Meter, benchmark_record
     from gpubt.records.equity import Equity
     from gpubt.records.folder import run_folder
@@ -50,6 +59,7 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
         source = open_source(config.data, config.seed, bars)
         lo, hi = resolve_rows(source, config.data)
     backend, reason = (backend, "given by the caller") if backend else get_backend(config.backend, work=hi - lo)
+    events.started(log, config, source, lo, hi, backend, reason)
     meter = Meter(backend)
     with phase("ingest", bars=hi - lo):
         bars = source.read(lo, hi, planned.columns)
@@ -86,6 +96,8 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
             config, source, bars, report, backend, reason, phases, cache, meter, len(trades), perf_counter() - started
         )
         summary["warnings"] += report.warnings() + record["warnings"]
+        events.finished(log, summary, record)
+        out.log(log.lines)
         out.summary(summary)
         out.benchmark(record)
     return RunResult(config, table, equity.table(), summary["metrics"], summary, record, folder)

@@ -88,7 +88,7 @@ def test_a_slice_is_the_run_of_its_own_file(tmp_path: Path) -> None:
 def test_the_run_folder_has_all_files_and_they_agree(tmp_path: Path) -> None:
     result = gpubt.run(["strategy=trend_pullback", *COSTS], folder=tmp_path / "run")
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"trades.parquet", "equity.parquet", "summary.json", "config.yaml", "benchmark.json"}
+    assert names == {"trades.parquet", "equity.parquet", "summary.json", "config.yaml", "benchmark.json", "run.log.jsonl"}
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     record = json.loads((tmp_path / "run" / "benchmark.json").read_text())
     trades, equity = pq.read_table(tmp_path / "run" / "trades.parquet"), pq.read_table(tmp_path / "run" / "equity.parquet")

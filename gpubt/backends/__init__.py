@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpubt import config
@@ -21,7 +23,15 @@ def get_backend(wanted: config.Backend, work: int) -> tuple[Backend, str]:
         from gpubt.backends.cupy_runtime import CupyRuntime
 
         return CudaBackend(CupyRuntime(wanted.device)), reason
-    set_numba_cache()
+    _announce(set_numba_cache())
     from gpubt.backends.cpu import CpuBackend
 
     return CpuBackend(wanted.threads), reason
+
+
+def _announce(cache: Path) -> None:
+    """Say, to a person, why a first run takes seconds: nothing is compiled for this machine and version yet."""
+    from gpubt.progress import shown
+
+    if shown() and next(cache.rglob("*.nbi"), None) is None:
+        print("gpubt: compiling the kernels for this machine, once; gpubt warmup compiles them all", file=sys.stderr)

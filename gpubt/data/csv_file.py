@@ -24,6 +24,7 @@ from gpubt.data.bars import PRICES, Bars, empty
 from gpubt.data.csv_layout import MISSING, find_layout
 from gpubt.data.files import HEAD, InputFile
 from gpubt.errors import DataError
+from gpubt.progress import progress
 
 BLOCK = 1 << 20  # bytes of text that are parsed at once
 SCANNED = 1 << 18  # and in which lines are counted: they stay in the cache
@@ -85,15 +86,17 @@ class CsvSource:
         names = {field: self._name(field) for field in fields}
         out = {field: empty(hi - lo, field) for field in names}
         row = -self.rows.start
-        for batch in self._batches(list(names.values())):
-            start, stop = max(lo, row), min(hi, row + len(batch))
-            if start < stop:
-                for field, name in names.items():
-                    values = batch.column(name).slice(start - row, stop - start)
-                    fill(out[field][start - lo : stop - lo], values, name, start, self.time_zone)
-            row += len(batch)
-            if row >= hi:
-                break
+        with progress("reading bars", total=hi) as advance:
+            for batch in self._batches(list(names.values())):
+                start, stop = max(lo, row), min(hi, row + len(batch))
+                if start < stop:
+                    for field, name in names.items():
+                        values = batch.column(name).slice(start - row, stop - start)
+                        fill(out[field][start - lo : stop - lo], values, name, start, self.time_zone)
+                row += len(batch)
+                advance(len(batch))
+                if row >= hi:
+                    break
         self.file.check_unchanged()
         if row < hi:
             raise DataError(f"{self.where} has lines that are no rows: {row} rows in {hi} lines; remove what is quoted over several lines")

@@ -27,6 +27,7 @@ from gpubt.data.epoch import epoch_nanoseconds
 from gpubt.data.files import InputFile, is_csv
 from gpubt.data.symbols import find_symbol
 from gpubt.errors import DataError
+from gpubt.progress import progress
 
 BATCH = 32_768  # rows; with BUFFER, measured: as fast as larger ones, and less memory
 BUFFER = 1 << 18  # bytes
@@ -113,10 +114,12 @@ class ParquetSource:
         out = {field: empty(hi - lo, field) for field in names}
         spans = self.spans(range(self.rows.start + lo, self.rows.start + hi))
         done = 0
-        for batch in self.batches(spans, list(names.values())):
-            for field, name in names.items():
-                fill(out[field][done : done + len(batch)], batch.column(name), name, lo + done, self.time_zone)
-            done += len(batch)
+        with progress("reading bars", total=hi - lo) as advance:
+            for batch in self.batches(spans, list(names.values())):
+                for field, name in names.items():
+                    fill(out[field][done : done + len(batch)], batch.column(name), name, lo + done, self.time_zone)
+                done += len(batch)
+                advance(len(batch))
         self.file.check_unchanged()
         return out
 

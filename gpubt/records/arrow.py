@@ -99,6 +99,11 @@ def put_json(value: Any, path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
+def put_lines(lines: list[str], path: Path) -> None:
+    """Write lines of text."""
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+
+
 def put_yaml(value: Any, path: Path) -> None:
     """Write `plain(value)` as YAML, keys in the order given."""
     import yaml

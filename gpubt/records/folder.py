@@ -8,14 +8,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from gpubt.records.arrow import beside, explained, put_json, put_parquet, put_yaml, remove, sync
+from gpubt.records.arrow import beside, explained, put_json, put_lines, put_parquet, put_yaml, remove, sync
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from gpubt.records.arrow import Rows
 
-TRADES, EQUITY, SUMMARY, CONFIG, BENCHMARK = "trades.parquet", "equity.parquet", "summary.json", "config.yaml", "benchmark.json"
+TRADES, EQUITY = "trades.parquet", "equity.parquet"
+SUMMARY, CONFIG, BENCHMARK, LOG = "summary.json", "config.yaml", "benchmark.json", "run.log.jsonl"
 
 
 def run_folder(path: Path | None) -> RunFolder:
@@ -76,6 +77,10 @@ class RunFolder:
     def config(self, config: Any) -> None:
         """The resolved configuration, a dataclass or a dict."""
         self._write(CONFIG, put_yaml, config)
+
+    def log(self, lines: list[str]) -> None:
+        """The log, a JSON object a line."""
+        self._write(LOG, put_lines, lines)
 
     def benchmark(self, values: dict[str, Any]) -> None:
         """The benchmark record."""

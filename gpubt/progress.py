@@ -1,0 +1,92 @@
+"""Progress of what takes longer than a second: rate and time left on stderr, at most four times a second, on a terminal only.
+
+Nothing is imported and nothing is drawn in the first second; counting costs a clock reading a call, and nothing waits for a device.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic
+from typing import Any, TextIO
+
+PATIENCE = 1.0  # seconds before anything is shown
+INTERVAL = 0.25  # seconds between refreshes
+
+_wanted: ContextVar[bool] = ContextVar("progress", default=True)
+
+
+@contextmanager
+def progress_wanted(wanted: bool) -> Iterator[None]:
+    """`progress=false` of a run: nothing is shown inside."""
+    token = _wanted.set(wanted)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def shown(stream: TextIO | None = None) -> bool:
+    """Whether a person may be watching: progress is wanted and `stream` (stderr) is a terminal."""
+    stream = sys.stderr if stream is None else stream
+    return _wanted.get() and stream.isatty()
+
+
+class _Bar:
+    """Counts; draws once patience is over."""
+
+    def __init__(self, what: str, total: int, unit: str, stream: TextIO, clock: Callable[[], float]) -> None:
+        self.what, self.total, self.unit, self.stream, self.clock = what, total, unit, stream, clock
+        self.done = self.refreshes = 0
+        self.started = clock()
+        self.due = self.started + PATIENCE
+        self.drawing: Any = None
+
+    def advance(self, count: int) -> None:
+        self.done += count
+        now = self.clock()
+        if now < self.due:
+            return
+        self.due = now + INTERVAL
+        self.refreshes += 1
+        self._draw(self.done / (now - self.started))
+
+    def _draw(self, rate: float) -> None:
+        if self.drawing is None:
+            self.drawing = _drawing(self.stream)
+            self.drawing.add_task(self.what, total=self.total, rate="", left="")
+            self.drawing.start()
+        left = (self.total - self.done) / rate if rate else 0.0
+        self.drawing.update(0, completed=self.done, rate=f"{rate:,.0f} {self.unit}/s", left=f"{left:.0f} s left")
+        self.drawing.refresh()
+
+    def stop(self) -> None:
+        if self.drawing is not None:
+            self.drawing.stop()
+
+
+def _drawing(stream: TextIO) -> Any:
+    """A rich bar that refreshes when told and leaves no line behind."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}, {task.fields[left]}"))
+    return Progress(*columns, console=Console(file=stream), auto_refresh=False, transient=True)
+
+
+@contextmanager
+def progress(
+    what: str, total: int, unit: str = "rows", *, stream: TextIO | None = None, clock: Callable[[], float] = monotonic
+) -> Iterator[Callable[[int], None]]:
+    """`with progress("reading bars", total=n) as advance: advance(rows)`. `stream` and `clock` are for tests."""
+    stream = sys.stderr if stream is None else stream
+    if not shown(stream):
+        yield lambda _: None
+        return
+    bar = _Bar(what, total, unit, stream, clock)
+    try:
+        yield bar.advance
+    finally:
+        bar.stop()
