@@ -180,6 +180,10 @@ def test_a_table_of_entries_runs_each_row_on_its_own(tmp_path: Path, backend: Ba
         ({"bar": [-1], "side": ["long"]}, r"bar must be in \[0, 150434\), got -1 in row 0"),
         ({"bar": [5], "side": ["long"], "stop": [-2.0]}, "stop must be positive or NaN, got -2 in row 0"),
         ({"bar": [5], "side": ["long"], "colour": ["red"]}, "may have symbol, bar"),
+        (
+            {"bar": [5, 6], "side": ["long", "long"], "symbol": ["SZ000338", "AAPL"]},
+            "symbol must be that of the bars, SZ000338, got 'AAPL' in row 1",
+        ),
     ],
 )
 def test_a_wrong_table_of_entries_says_what_is_wrong(tmp_path: Path, columns: dict[str, Any], message: str) -> None:

@@ -52,7 +52,7 @@ def entries_from(table: pa.Table, config: Config, time: NDArray[np.int64], symbo
             f"the table of entries needs side and bar or time, and may have {', '.join(COLUMNS)}; got {', '.join(table.column_names)}"
         )
     if "symbol" in table.column_names:
-        table = table.filter([name.as_py() in (None, symbol) for name in table["symbol"]])
+        _check_symbols(table, symbol)
     rows = np.zeros(table.num_rows, k.ENTRY)
     rows["bar"] = _bars(table, time)
     rows["side"] = _sides(table)
@@ -60,6 +60,13 @@ def entries_from(table: pa.Table, config: Config, time: NDArray[np.int64], symbo
     for name, default in (("stop", level(config.exits.stop)), ("target", level(config.exits.target))):
         rows[f"{name}_kind"], rows[f"{name}_value"] = _levels(table, name, default)
     return rows[np.argsort(rows["bar"], kind="stable")]
+
+
+def _check_symbols(table: pa.Table, symbol: str) -> None:
+    names = [name.as_py() for name in table["symbol"]]
+    wrong = next((i for i, name in enumerate(names) if name not in (None, symbol)), None)
+    if wrong is not None:
+        raise DataError(f"entries: symbol must be that of the bars, {symbol}, got {names[wrong]!r} in row {wrong}")
 
 
 def _bars(table: pa.Table, time: NDArray[np.int64]) -> NDArray[np.int64]:
