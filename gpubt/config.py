@@ -55,6 +55,7 @@ class Data:
     source: str = "sample"
     path: str | None = None
     symbol: str | None = None
+    symbols: Any = None  # a list of names, or all: an account each, and their total
     columns: Any = None  # {time: Date, close: Adj Close}: field to column; without header a list, the columns in order
     header: Any = "auto"  # of a CSV file: auto, true or false
     time_zone: str = "UTC"  # of times in the file that have no zone or offset

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from gpubt.config import Config, check, resolve
-from gpubt.records.result import RunResult
+from gpubt.records.result import Raw, RunResult
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Backend
@@ -32,10 +32,15 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
     check(config)
     config = resolve(_answered(config))
     with progress_wanted(config.progress), RunLog() as log:
-        return _run(config, backend, bars, folder, log, started)
+        if config.data.symbols is not None:
+            from gpubt.symbols import run_symbols
+
+            return run_symbols(config, backend, folder, log, started)
+        return run_one(config, backend, bars, folder, log, started)
 
 
-def _run(config: Config, backend: Backend | None, bars: Bars | None, folder: Path | None, log: RunLog, started: float) -> RunResult:
+def run_one(config: Config, backend: Backend | None, bars: Bars | None, folder: Path | None, log: RunLog, started: float) -> RunResult:
+    """One symbol through all phases."""
     from gpubt.backends import get_backend
     from gpubt.data.rows import resolve_rows
     from gpubt.data.source import open_source
@@ -100,7 +105,16 @@ def _run(config: Config, backend: Backend | None, bars: Bars | None, folder: Pat
         out.log(log.lines)
         out.summary(summary)
         out.benchmark(record)
-    return RunResult(config, table, equity.table(), summary["metrics"], summary, record, folder)
+    return RunResult(
+        config,
+        table,
+        equity.table(),
+        summary["metrics"],
+        summary,
+        record,
+        folder,
+        raw=Raw(trades, measured, bars.time[measured.ends], bars.n),
+    )
 
 
 def _answered(config: Config) -> Config:

@@ -25,7 +25,7 @@ from gpubt.data.bars import PRICES, Bars, empty
 from gpubt.data.clock import DAY, SECOND, time_text
 from gpubt.data.epoch import epoch_nanoseconds
 from gpubt.data.files import InputFile, is_csv
-from gpubt.data.symbols import find_symbol
+from gpubt.data.symbols import distinct, find_symbol
 from gpubt.errors import DataError
 from gpubt.progress import progress
 
@@ -49,12 +49,13 @@ class ParquetSource:
     """One symbol's bars in a Parquet file, sorted by time; in a file of several symbols its rows must stand together.
 
     `bytes_read` counts the footer and the compressed column chunks of every row group that was touched.
-    Raises DataError for a file that can't be used, ConfigError for a symbol that it has not.
+    With `every`, no symbol is chosen: `symbols` lists them. Raises DataError for a file that can't be used, ConfigError for a symbol that
+    it has not.
     """
 
     findings = ()
 
-    def __init__(self, path: Path, symbol: str | None = None, *, columns: Any = None, time_zone: str = "UTC") -> None:
+    def __init__(self, path: Path, symbol: str | None = None, *, columns: Any = None, time_zone: str = "UTC", every: bool = False) -> None:
         self.path, self.where, self.time_zone = path, f"data.path={path}", time_zone
         self.given = column_mapping(columns)
         self.file = _open(path)
@@ -65,12 +66,16 @@ class ParquetSource:
             raise DataError(f"{self.where} has no rows")
         self.names = find_columns(self.schema, self.where, given=self.given)
         self.bytes_read = int(self.metadata.serialized_size)
-        column = find_columns(self.schema, self.where, required=(), optional=("symbol",), given=self.given).get("symbol")
+        self._column = find_columns(self.schema, self.where, required=(), optional=("symbol",), given=self.given).get("symbol")
         rows = range(self.metadata.num_rows)
-        if column is not None:
-            symbol, rows = find_symbol(self, column, symbol)
+        if self._column is not None and not every:
+            symbol, rows = find_symbol(self, self._column, symbol)
         self.symbol = symbol or path.stem
         self.rows = rows  # of the symbol, in the file
+
+    def symbols(self) -> list[str]:
+        """The names in the file's `symbol` column, in their order of appearance; none without the column."""
+        return [] if self._column is None else distinct(self, self._column, self.spans(range(self.metadata.num_rows)))
 
     @property
     def rows_available(self) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gpubt.data.bars import spacing
 from gpubt.data.clock import DAY
-from gpubt.data.zone import offsets, zone
+from gpubt.data.zone import offset_at, offsets, zone
 
 YEAR = 365.25 * DAY
 SNAPS = (252.0, 260.0, 365.0)  # trading days, weekdays, calendar days
@@ -48,6 +48,12 @@ def periods_per_year(time: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[
     value = len(ends) * YEAR / span
     nearest = min(SNAPS, key=lambda snap: abs(value / snap - 1.0))
     return (nearest, True) if abs(value / nearest - 1.0) <= TOLERANCE else (value, False)
+
+
+def day_numbers(time: NDArray[np.int64], timezone: str) -> NDArray[np.int64]:
+    """Days since 1970 of `time` (ns UTC) in `timezone`: one number for a date, whatever the series."""
+    where = zone(timezone, "data.timezone")
+    return np.array([(int(t) + offset_at(int(t), where)) // DAY for t in time], np.int64)
 
 
 def _day_starts(first: int, last: int, where: tzinfo) -> NDArray[np.int64]:

@@ -111,3 +111,17 @@ def _path(data: Data) -> Path:
         kind = "CSV" if data.source == "csv" else "Parquet"
         raise ConfigError(f"data.source={data.source} needs data.path, a {kind} file of bars, got null")
     return Path(data.path).expanduser()
+
+
+def all_symbols(data: Data) -> list[str]:
+    """The names in the `symbol` column of a Parquet file, in their order of appearance. Raises ConfigError where there are none to find."""
+    if data.source != "parquet":
+        raise ConfigError(
+            f"data.symbols=all needs data.source=parquet, got {data.source}; name the symbols, or convert: gpubt data convert A B"
+        )
+    from gpubt.data.parquet import ParquetSource
+
+    names = ParquetSource(_path(data), columns=data.columns, every=True).symbols()
+    if not names:
+        raise ConfigError(f"data.symbols=all needs a symbol column, and {data.path} has none")
+    return names

@@ -28,11 +28,11 @@ def find_symbol(source: ParquetSource, column: str, symbol: str | None) -> tuple
     if only is not None and symbol in (None, only):
         return only, range(source.metadata.num_rows)
     if symbol is None:
-        names = _distinct(source, column, spans, SHOWN + 1)
+        names = distinct(source, column, spans, SHOWN + 1)
         return choose(names, None, source.path), range(source.metadata.num_rows)
     rows, count = _rows_of(source, column, [span for span in spans if _may_hold(source, column, span, symbol)], symbol)
     if not count:
-        choose(_distinct(source, column, spans), symbol, source.path)
+        choose(distinct(source, column, spans), symbol, source.path)
     if count != len(rows):
         apart = f"the {count} rows of {symbol} lie apart, from row {rows.start} to {rows.stop - 1}"
         raise DataError(f"{source.where}: {apart}; sort it by symbol, then time")
@@ -93,7 +93,7 @@ def _rows_of(source: ParquetSource, column: str, spans: list[Span], symbol: str)
     return range(first, last + 1), count
 
 
-def _distinct(source: ParquetSource, column: str, spans: list[Span], enough: int | None = None) -> list[str]:
+def distinct(source: ParquetSource, column: str, spans: list[Span], enough: int | None = None) -> list[str]:
     """The symbols in order of appearance, at least `enough` of them where there are as many."""
     names: dict[str, None] = {}
     for span in spans:

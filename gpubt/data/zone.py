@@ -48,11 +48,11 @@ def offsets(first: int, last: int, where: tzinfo) -> Iterator[tuple[int, int, in
     """Begin, end (exclusive) and UTC offset, in nanoseconds, of every stretch of [first, last] with one offset."""
     begin = first
     while begin <= last:
-        offset = _offset(begin, where)
+        offset = offset_at(begin, where)
         end = begin
-        while end <= last and _offset(end, where) == offset:
+        while end <= last and offset_at(end, where) == offset:
             end += DAY  # no zone's clock changes twice in a day
-        if end > last and _offset(last, where) == offset:
+        if end > last and offset_at(last, where) == offset:
             yield begin, last + 1, offset
             return
         end = _change(max(begin, end - DAY), min(end, last), where)
@@ -62,15 +62,15 @@ def offsets(first: int, last: int, where: tzinfo) -> Iterator[tuple[int, int, in
 
 def _change(before: int, after: int, where: tzinfo) -> int:
     """The first whole second in (before, after] with another offset than at `before`."""
-    offset = _offset(before, where)
+    offset = offset_at(before, where)
     low, high = before // SECOND, -(-after // SECOND)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if _offset(middle * SECOND, where) == offset else (low, middle)
+        low, high = (middle, high) if offset_at(middle * SECOND, where) == offset else (low, middle)
     return high * SECOND
 
 
-def _offset(time: int, where: tzinfo) -> int:
+def offset_at(time: int, where: tzinfo) -> int:
     """The zone's offset from UTC in nanoseconds at `time`."""
     at: datetime = (EPOCH + timedelta(seconds=time // SECOND)).astimezone(where)
     offset = at.utcoffset() or timedelta()

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """`equity` at `ends`, the last bars of the return periods; `metrics` and `buy_and_hold` by name; `hash` is the ledger_hash."""
+    """`equity` at `ends`, the last bars of the return periods; `metrics` and `buy_and_hold` by name; `hash` is the ledger_hash;
+    the tallies are the sums behind the figures."""
 
     ends: NDArray[np.int64]
     equity: NDArray[np.float64]
     metrics: dict[str, float | int]
     buy_and_hold: dict[str, float | int]
     hash: int
+    tally: Any
+    held_tally: Any
+    held_equity: NDArray[np.float64]
     returns: str
     per_year: float
     snapped: bool
@@ -44,8 +48,10 @@ def measure(backend: Backend, market: Market, ledger: Ledger, bars: Bars, config
         return tally[0], equity, figures(tally[0], capital=config.capital, bars=bars.n, periods=len(ends), per_year=per_year)
 
     tally, equity, metrics = finish(ledger)
-    _, _, held = finish(backend.ledger(hold(bars, config.capital), "single"))
-    return Measured(ends, equity, metrics, held, int(tally["hash"]) & (2**64 - 1), returns, per_year, snapped)
+    held_tally, held_equity, held = finish(backend.ledger(hold(bars, config.capital), "single"))
+    return Measured(
+        ends, equity, metrics, held, int(tally["hash"]) & (2**64 - 1), tally, held_tally, held_equity, returns, per_year, snapped
+    )
 
 
 def hold(bars: Bars, capital: float) -> NDArray[Any]:

@@ -87,9 +87,14 @@ def ledger_hash(trades: Sequence[dict[str, Any]]) -> int:
             *(bits(t[name]) for name in ("entry_price", "exit_price", "units", "pnl")),
         )
         for word in words:
-            h = ((h ^ word) * HASH_FACTOR) & WORD
-            h ^= h >> 32
+            h = mix(h, word)
     return h
+
+
+def mix(h: int, word: int) -> int:
+    """One step of the hash."""
+    h = ((h ^ word) * HASH_FACTOR) & WORD
+    return h ^ (h >> 32)
 
 
 def bits(x: float) -> int:

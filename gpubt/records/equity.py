@@ -39,16 +39,17 @@ class Equity:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         if self._config.equity == "returns":
-            yield self._batch(self._bars.time[self._measured.ends], self._measured.equity)
+            yield equity_batch(self._bars.time[self._measured.ends], self._measured.equity)
             return
         from gpubt.metrics.equity import lines
 
         curve = lines(self._trades, self._config.capital, self._config.positions)
         for lo, equity in curve.chunks(self._bars.close):
-            yield self._batch(self._bars.time[lo : lo + len(equity)], equity)
+            yield equity_batch(self._bars.time[lo : lo + len(equity)], equity)
 
-    @staticmethod
-    def _batch(time: NDArray[np.int64], equity: NDArray[np.float64]) -> pa.RecordBatch:
-        import pyarrow as pa
 
-        return pa.record_batch({"time": column(time, pa.timestamp("ns", "UTC")), "equity": column(equity, pa.float64())})
+def equity_batch(time: NDArray[np.int64], equity: NDArray[np.float64]) -> pa.RecordBatch:
+    """Times (ns UTC) and equity as Arrow has them."""
+    import pyarrow as pa
+
+    return pa.record_batch({"time": column(time, pa.timestamp("ns", "UTC")), "equity": column(equity, pa.float64())})

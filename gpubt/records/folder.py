@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gpubt.records.arrow import Rows
 
-TRADES, EQUITY = "trades.parquet", "equity.parquet"
+TRADES, EQUITY, SYMBOLS = "trades.parquet", "equity.parquet", "symbols.parquet"
 SUMMARY, CONFIG, BENCHMARK, LOG = "summary.json", "config.yaml", "benchmark.json", "run.log.jsonl"
 
 
@@ -69,6 +69,10 @@ class RunFolder:
     def equity(self, table: Rows) -> None:
         """The equity curve: a table, or a schema and batches to stream."""
         self._write(EQUITY, put_parquet, table)
+
+    def symbols(self, table: pa.Table) -> None:
+        """A row a symbol."""
+        self._write(SYMBOLS, put_parquet, table)
 
     def summary(self, values: dict[str, Any]) -> None:
         """Digests, counts and metrics; NaN is null."""

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from gpubt.config import Config
+    from gpubt.metrics.account import Measured
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a total of several symbols is made from: `layout.TRADE` records, the account, the times (ns UTC) of its periods, bars used."""
+
+    trades: NDArray[Any]
+    measured: Measured
+    end_times: NDArray[np.int64]
+    bars: int
 
 
 @dataclass(frozen=True)
 class RunResult:
     """`trades`: a row a closing fill; `equity`: columns time and equity, a row a return period (a row a bar with equity=bar);
     `metrics`: figures by name, null (None) where one does not exist; `summary` and `benchmark` as in the JSON files; `folder`: where
-    they were written, None if nowhere."""
+    they were written, None if nowhere; `symbols`: a row a symbol with its figures, None for a run over one."""
 
     config: Config
     trades: pa.Table
@@ -25,3 +39,5 @@ class RunResult:
     summary: dict[str, Any]
     benchmark: dict[str, Any]
     folder: Path | None = None
+    symbols: pa.Table | None = None
+    raw: Any = field(default=None, repr=False)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from gpubt.metrics.account import Measured
 
 
+# what is told of buying and holding
+HELD = ("total_return", "annual_return", "volatility", "sharpe_ratio", "sortino_ratio", "calmar_ratio", "max_drawdown")
+
+
 def summarise(
     config: Config, source: Source, bars: Bars, report: DataReport, ledger: Ledger, trades: NDArray[Any], measured: Measured
 ) -> dict[str, Any]:
@@ -36,14 +40,11 @@ def summarise(
         "last_timestamp": time_text(int(bars.time[-1])),
         "gaps": report.gaps,
         "n_trades": len(trades),
-        "ledger_digest": ledger_digest(trades),
+        "ledger_digest": ledger_digest([trades]),
         "ledger_hash": f"{measured.hash:016x}",
         "data_digest": report.digest,
         "metrics": metrics,
-        "buy_and_hold": {
-            name: held[name]
-            for name in ("total_return", "annual_return", "volatility", "sharpe_ratio", "sortino_ratio", "calmar_ratio", "max_drawdown")
-        },
+        "buy_and_hold": {name: held[name] for name in HELD},
         "returns": measured.returns,
         "annualisation": None if math.isnan(measured.per_year) else measured.per_year,
         "annualisation_snapped": measured.snapped,

@@ -54,6 +54,9 @@ def lines(result: RunResult, width: int, arguments: Sequence[str]) -> Iterator[T
     yield Text()
     yield from _trades(result.metrics, summary, width)
     yield Text()
+    if result.symbols is not None:
+        yield from _symbols(result.symbols.select(["symbol", "total_return"]).to_pylist(), width)
+        yield Text()
     yield from _machine(benchmark, width)
     yield _row("ledger", str(summary["ledger_digest"])[:16])
     if result.folder is not None:
@@ -66,6 +69,13 @@ def lines(result: RunResult, width: int, arguments: Sequence[str]) -> Iterator[T
     typed, why = next_command(result.config, summary, arguments)
     yield Text()
     yield _row("next", f"{typed}    # {why}", "bold")
+
+
+def _symbols(rows: list[dict[str, Any]], width: int) -> Iterator[Text]:
+    """How many there are, and the ends of their ranking by total return."""
+    ranked = sorted(rows, key=lambda row: -row["total_return"])
+    ends = ranked if len(ranked) <= 6 else [*ranked[:3], *ranked[-3:]]
+    yield from _listed(f"{len(rows)} symbols", [f"{row['symbol']} {percent(row['total_return'])}" for row in ends], width)
 
 
 def _row(label: str, value: str, style: str = "") -> Text:

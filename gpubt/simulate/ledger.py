@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,15 +17,17 @@ if TYPE_CHECKING:
 NAN = np.uint64(0x7FF8000000000000)
 
 
-def ledger_digest(trades: NDArray[Any]) -> str:
-    """SHA-256 of the ledger of one symbol (`layout.TRADE` records, sorted by entry bar and position), as `docs/semantics.md` defines it.
+def ledger_digest(ledgers: Sequence[NDArray[Any]]) -> str:
+    """SHA-256 of the ledgers of the symbols in order (`layout.TRADE` records by entry bar and position), as `docs/semantics.md` defines it.
 
     Times and parameters are not in it: the same trades on the same rows have the same digest.
     """
     digest = hashlib.sha256()
-    n = len(trades)
-    zeros = np.zeros(n, "<i4")
-    for column in (zeros, np.arange(n, dtype="<i4"), zeros):  # symbol, position, leg
+    counts = [len(trades) for trades in ledgers]
+    trades = np.concatenate(ledgers)
+    symbols = np.repeat(np.arange(len(ledgers), dtype="<i4"), counts)
+    positions = np.concatenate([np.arange(count, dtype="<i4") for count in counts])
+    for column in (symbols, positions, np.zeros(len(trades), "<i4")):  # and leg
         digest.update(column.tobytes())
     for name in ("entry_bar", "exit_bar"):
         digest.update(trades[name].astype("<i8").tobytes())
