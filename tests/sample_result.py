@@ -51,4 +51,5 @@ def result(folder: Path | None = None, config: Config | None = None, **summary: 
             "memory": {"host_peak_bytes": 234_567_890, "host_ratio": 1.21, "device_peak_bytes": None},
         },
         folder=folder,
+        symbols=None,
     )
