@@ -33,13 +33,24 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
     config = resolve(_answered(config))
     with progress_wanted(config.progress), RunLog() as log:
         if config.data.symbols is not None:
+            from gpubt.errors import ConfigError
             from gpubt.symbols import run_symbols
 
+            if bars is not None:
+                raise ConfigError("data.symbols needs a file; bars from memory are of one symbol")
             return run_symbols(config, backend, folder, log, started)
         return run_one(config, backend, bars, folder, log, started)
 
 
-def run_one(config: Config, backend: Backend | None, bars: Bars | None, folder: Path | None, log: RunLog, started: float) -> RunResult:
+def run_one(
+    config: Config,
+    backend: Backend | None,
+    bars: Bars | None,
+    folder: Path | None,
+    log: RunLog,
+    started: float,
+    reason: str = "given by the caller",
+) -> RunResult:
     """One symbol through all phases."""
     from gpubt.backends import get_backend
     from gpubt.data.rows import resolve_rows
@@ -63,7 +74,7 @@ def run_one(config: Config, backend: Backend | None, bars: Bars | None, folder: 
     with phase("slice"):
         source = open_source(config.data, config.seed, bars)
         lo, hi = resolve_rows(source, config.data)
-    backend, reason = (backend, "given by the caller") if backend else get_backend(config.backend, work=hi - lo)
+    backend, reason = (backend, reason) if backend else get_backend(config.backend, work=hi - lo)
     events.started(log, config, source, lo, hi, backend, reason)
     meter = Meter(backend)
     with phase("ingest", bars=hi - lo):

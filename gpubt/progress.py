@@ -15,7 +15,7 @@ from typing import Any, TextIO
 PATIENCE = 1.0  # seconds before anything is shown
 INTERVAL = 0.25  # seconds between refreshes
 
-_wanted: ContextVar[bool] = ContextVar("progress", default=True)
+_wanted: ContextVar[bool] = ContextVar("progress", default=True)  # false inside another bar: only the outermost is drawn
 
 
 @contextmanager
@@ -87,6 +87,7 @@ def progress(
         return
     bar = _Bar(what, total, unit, stream, clock)
     try:
-        yield bar.advance
+        with progress_wanted(False):
+            yield bar.advance
     finally:
         bar.stop()

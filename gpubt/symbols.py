@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gpubt.config import Config
 from gpubt.data.periods import day_numbers, periods_per_year
+from gpubt.data.source import known_symbols, rows_of_all
 from gpubt.errors import ConfigError
 from gpubt.metrics import reference
 from gpubt.metrics.figures import figures
@@ -33,7 +34,8 @@ SUMMED = ("gross_profit", "gross_loss", "fees", "notional", "trades", "wins", "l
 
 
 def run_symbols(config: Config, backend: Backend | None, folder: Path | None, log: RunLog, started: float) -> RunResult:
-    """Run `data.symbols`. Raises GpubtError as a run does; nothing is written unless every symbol succeeds."""
+    """Run `data.symbols`; a single one is a run like any other. Raises GpubtError; nothing is written unless every symbol succeeds."""
+    from gpubt.backends import get_backend
     from gpubt.pipeline import run_one
     from gpubt.progress import progress
     from gpubt.records.folder import run_folder
@@ -42,13 +44,19 @@ def run_symbols(config: Config, backend: Backend | None, folder: Path | None, lo
         if wrong:
             raise ConfigError(f"{key}={getattr(config, key)} runs one symbol; choose it with data.symbol instead of data.symbols")
     names = chosen(config)
+    backend, reason = (backend, "given by the caller") if backend else get_backend(config.backend, work=rows_of_all(config.data))
     results = []
     with progress("running symbols", total=len(names), unit="symbols") as advance:
         for name in names:
             data = replace(config.data, symbol=name, symbols=None)
-            results.append(run_one(replace(config, data=data), backend, None, None, log, perf_counter()))
+            alone = len(names) == 1
+            one = run_one(replace(config, data=data), backend, None, folder if alone else None, log, perf_counter(), reason)
+            if alone:
+                return one
+            results.append(one)
             advance(1)
     total = combine(config, names, results, folder, perf_counter() - started)
+    log.event("total", trades=total.summary["n_trades"], ledger_digest=total.summary["ledger_digest"], seconds=perf_counter() - started)
     with run_folder(folder) as out:
         out.config(config)
         out.trades(total.trades)
@@ -65,15 +73,12 @@ def chosen(config: Config) -> list[str]:
     wanted = config.data.symbols
     if config.data.symbol is not None:
         raise ConfigError(f"data.symbol={config.data.symbol} and data.symbols exclude each other; give one of them")
-    if wanted == "all":
-        from gpubt.data.source import all_symbols
-
-        return all_symbols(config.data)
-    if not isinstance(wanted, (list, tuple)) or not wanted or not all(isinstance(name, str) for name in wanted):
+    if wanted != "all" and (not isinstance(wanted, (list, tuple)) or not wanted or any(type(name) not in (str, int) for name in wanted)):
         raise ConfigError(f"data.symbols must be a list of names or all, got {wanted!r}")
-    if len(set(wanted)) != len(wanted):
-        raise ConfigError(f"data.symbols has a name twice: {', '.join(wanted)}")
-    return list(wanted)
+    names = None if wanted == "all" else [str(name) for name in wanted]
+    if names is not None and len(set(names)) != len(names):
+        raise ConfigError(f"data.symbols has a name twice: {', '.join(names)}")
+    return known_symbols(config.data, names)
 
 
 def combine(config: Config, names: Sequence[str], results: Sequence[RunResult], folder: Path | None, seconds: float) -> RunResult:
@@ -198,7 +203,7 @@ def merged(records: Sequence[dict[str, Any]], summary: dict[str, Any], seconds: 
         **{name: summary[name] for name in ("symbol", "rows", "rows_available", "first_timestamp", "last_timestamp")},
         "trades": summary["n_trades"],
         "bytes_read": sum(record["bytes_read"] for record in records),
-        "bytes_transferred": last["bytes_transferred"] if first["backend"] == "cuda" else 0,
+        "bytes_transferred": last["bytes_transferred"],  # one backend counts for all symbols
         "wall_clock_s": seconds,
         "phases": phases,
         "cache": {**last["cache"], **cache, "peak_bytes": max(record["cache"]["peak_bytes"] for record in records)},

@@ -101,7 +101,8 @@ def test_the_folder_has_the_symbols(path: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["data.symbols=[AAA,XXX]"], "XXX is not in"),
+        (["data.symbols=[AAA,XXX]"], "has no XXX; it has AAA, BBB, CCC"),
+        (["data.symbols=[AAA,BBB]", "data=synthetic"], "needs data.source=parquet"),
         (["data.symbols=[AAA,AAA]"], "has a name twice"),
         (["data.symbols=5"], "must be a list of names or all, got 5"),
         (["data.symbols=all", "data.symbol=AAA"], "exclude each other"),
@@ -119,3 +120,13 @@ def test_real_equities_adjusted_for_splits() -> None:
     result: Any = gpubt.run(["data=parquet", f"data.path={EQUITIES}", "data.symbols=[A,ADI,AEP]", "data.adjust=split", "costs=us_equities"])
     assert result.symbols.num_rows == 3 and result.summary["returns"] == "bar"
     assert result.metrics["n_trades"] == sum(result.symbols["n_trades"].to_pylist())
+
+
+def test_a_file_of_one_symbol_and_bars_from_memory_are_refused(tmp_path: Path) -> None:
+    bars = SyntheticSource(Synthetic(bars=100), 1, "ONE").read(0, 100)
+    columns = {key: getattr(bars, key) for key in ("open", "high", "low", "close")}
+    pq.write_table(pa.table({"timestamp": pa.array(bars.time, pa.timestamp("ns", "UTC")), **columns}), tmp_path / "one.parquet")
+    with pytest.raises(ConfigError, match="has no symbol column"):
+        gpubt.run(overrides(str(tmp_path / "one.parquet"), "data.symbols=[A,B]"))
+    with pytest.raises(ConfigError, match="bars from memory are of one symbol"):
+        gpubt.run(["data.symbols=[A,B]"], bars=bars)

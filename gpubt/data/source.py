@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -113,15 +114,29 @@ def _path(data: Data) -> Path:
     return Path(data.path).expanduser()
 
 
-def all_symbols(data: Data) -> list[str]:
-    """The names in the `symbol` column of a Parquet file, in their order of appearance. Raises ConfigError where there are none to find."""
+def known_symbols(data: Data, names: list[str] | None) -> list[str]:
+    """`names` if the file has them, or all that it has, in order of appearance. Raises ConfigError for a name or column it has not."""
+    if data.source == "csv" and names is not None:
+        if not open_file(replace(data, symbol=names[0])).has("symbol"):
+            raise ConfigError(f"data.symbols needs a symbol column, and {data.path} has none")
+        return names
     if data.source != "parquet":
-        raise ConfigError(
-            f"data.symbols=all needs data.source=parquet, got {data.source}; name the symbols, or convert: gpubt data convert A B"
-        )
+        wanted = "all" if names is None else ",".join(names)
+        raise ConfigError(f"data.symbols={wanted} needs data.source=parquet (gpubt data convert A B makes one), got {data.source}")
     from gpubt.data.parquet import ParquetSource
 
-    names = ParquetSource(_path(data), columns=data.columns, every=True).symbols()
-    if not names:
-        raise ConfigError(f"data.symbols=all needs a symbol column, and {data.path} has none")
-    return names
+    found = ParquetSource(_path(data), columns=data.columns, every=True).symbols()
+    missing = [name for name in names or () if name not in found]
+    if not found or missing:
+        what = f"has no {missing[0]}; it has {', '.join(found[:5])}{', ...' if len(found) > 5 else ''}" if found else "has no symbol column"
+        raise ConfigError(f"data.symbols: {data.path} {what}")
+    return found if names is None else names
+
+
+def rows_of_all(data: Data) -> int:
+    """Rows of all symbols of a Parquet file, the measure by which backend=auto chooses; 0 where that would take a pass over the file."""
+    if data.source != "parquet":
+        return 0
+    from gpubt.data.parquet import ParquetSource
+
+    return ParquetSource(_path(data), columns=data.columns, every=True).rows_available

@@ -117,7 +117,8 @@ def _figures(metrics: dict[str, Any], hold: dict[str, Any], summary: dict[str, A
         yield Text.assemble((label.ljust(LABEL), "dim"), (f"{written(value):>16}", style), f"{other:>16}" if other else "")
     periods = summary.get("annualisation")
     if periods is not None:
-        yield _row("", f"{summary.get('returns', '')} returns, {periods:,.6g} a year", "dim")
+        basis = "; the drawdown is of these" if summary.get("drawdown_basis") == "returns" else ""
+        yield _row("", f"{summary.get('returns', '')} returns, {periods:,.6g} a year{basis}", "dim")
 
 
 def _trades(metrics: dict[str, Any], summary: dict[str, Any], width: int) -> Iterator[Text]:
