@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gpubt.config import Config
 from gpubt.data.periods import day_numbers, periods_per_year
 from gpubt.data.source import known_symbols, rows_of_all
-from gpubt.errors import ConfigError
+from gpubt.errors import ConfigError, InputError
 from gpubt.metrics import reference
 from gpubt.metrics.figures import figures
 from gpubt.records.log import RunLog
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gpubt.backends.base import Backend
 
 NAN = float("nan")
+COUNTS = ("rows", "n_trades", "ambiguous_exits", "max_drawdown_bars")
 SUMMED = ("gross_profit", "gross_loss", "fees", "notional", "trades", "wins", "losses", "bars_held", "exposed", "ambiguous")
 
 
@@ -50,7 +51,10 @@ def run_symbols(config: Config, backend: Backend | None, folder: Path | None, lo
         for name in names:
             data = replace(config.data, symbol=name, symbols=None)
             alone = len(names) == 1
-            one = run_one(replace(config, data=data), backend, None, folder if alone else None, log, perf_counter(), reason)
+            try:
+                one = run_one(replace(config, data=data), backend, None, folder if alone else None, log, perf_counter(), reason)
+            except InputError as error:
+                raise type(error)(f"{name}: {error}") from error
             if alone:
                 return one
             results.append(one)
@@ -222,4 +226,7 @@ def symbol_table(names: Sequence[str], summaries: Sequence[dict[str, Any]]) -> A
         {"symbol": name, **{key: summary[key] for key in columns}, **summary["metrics"]}
         for name, summary in zip(names, summaries, strict=True)
     ]
-    return pa.Table.from_pylist(rows)
+    # not inferred: a figure that no symbol has would be a column of type null
+    texts = ("symbol", *columns[1:])
+    kinds = {name: pa.string() if name in texts else pa.int64() if name in COUNTS else pa.float64() for name in rows[0]}
+    return pa.Table.from_pylist(rows, pa.schema(list(kinds.items())))

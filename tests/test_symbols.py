@@ -130,3 +130,14 @@ def test_a_file_of_one_symbol_and_bars_from_memory_are_refused(tmp_path: Path) -
         gpubt.run(overrides(str(tmp_path / "one.parquet"), "data.symbols=[A,B]"))
     with pytest.raises(ConfigError, match="bars from memory are of one symbol"):
         gpubt.run(["data.symbols=[A,B]"], bars=bars)
+
+
+def test_the_table_of_symbols_has_one_schema_whatever_the_run(path: str) -> None:
+    short, whole = gpubt.run([*overrides(path), "data.frac=0.005"]), gpubt.run(overrides(path))
+    assert short.symbols is not None and whole.symbols is not None
+    assert short.symbols["win_rate"].null_count == 3 and short.symbols.schema == whole.symbols.schema
+
+
+def test_an_error_names_its_symbol(path: str) -> None:
+    with pytest.raises(ConfigError, match=r"^BBB: .* selects no bar"):
+        gpubt.run([*overrides(path), "data.end=2020-01-03"])
