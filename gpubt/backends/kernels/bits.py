@@ -1,4 +1,4 @@
-"""Bit masks in numba: the count of trailing zeros that it lacks, and the walk over set bits."""
+"""What numba lacks: the count of trailing zeros, and reading an array by its address; and the walk over the set bits of a mask."""
 
 from __future__ import annotations
 
@@ -20,6 +20,42 @@ def trailing_zeros(typingctx: Any, word: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.uint64), codegen
+
+
+def _read(kind: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[0], kind.as_pointer())
+        return builder.load(builder.gep(pointer, [args[1]]))
+
+    return codegen
+
+
+@intrinsic
+def read(typingctx: Any, address: Any, index: Any) -> Any:
+    """The float64 number `index` of the array at `address`."""
+    return types.float64(types.uint64, types.int64), _read(ir.DoubleType())
+
+
+@intrinsic
+def read_word(typingctx: Any, address: Any, index: Any) -> Any:
+    """The uint64 number `index` of the array at `address`."""
+    return types.uint64(types.uint64, types.int64), _read(ir.IntType(64))
+
+
+@njit(**OPTIONS)
+def next_bit_at(mask, t, end):
+    """First set bit of the mask at the address `mask` at or after bar `t`, or `end`; 0 is a mask without bits."""
+    if t >= end or mask == np.uint64(0):
+        return end
+    at = t >> 6
+    last = (end - 1) >> 6
+    word = read_word(mask, at) & (~np.uint64(0) << np.uint64(t & 63))
+    while word == np.uint64(0):
+        at += 1
+        if at > last:
+            return end
+        word = read_word(mask, at)
+    return min((at << 6) + trailing_zeros(word), end)
 
 
 @njit(**OPTIONS)
