@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gpubt.backends.base import Array, Backend, Ledger, Market, by_entry, capacity, packed, parameter_entry
 from gpubt.backends.kernels import account, indicators, scan, simulate
 from gpubt.backends.kernels.bits import next_bit
+from gpubt.backends.kernels.market import TABLE
 from gpubt.backends.kernels.position import STATE
 from gpubt.backends.kernels.prepare import prices
 from gpubt.simulate import layout
@@ -65,14 +66,13 @@ class CpuBackend(Backend):
     ) -> Ledger:
         most = (capacity(masks["long_entry"], masks["short_entry"]) + 1) * (len(rungs) + 1)
         ledger, skipped = np.zeros(most, layout.TRADE), np.zeros(len(layout.SKIPS), np.int64)
-        entry, state = parameter_entry(params)[0], np.zeros(2, STATE)
-        given = (_table(market, masks, levels), market.n, params[0], rungs, entry, state[0])
+        entry, state, base = parameter_entry(params), _account(ledger, skipped, rungs), np.zeros(1, STATE)
+        given = (_table(market, masks, levels)[0], market.n, params[0], entry[0], state[0])
         if positions == "overlapping":
             left = np.empty(min(int(params["max_open"][0]), most), np.int64)
-            count = simulate.overlap(*given, state[1], bar_by_bar, ledger, skipped, left)
-            rows = by_entry(ledger[:count])
+            rows = by_entry(ledger[: simulate.overlap(*given, base[0], bar_by_bar, left)])
         else:
-            rows = ledger[: simulate.walk(*given, bar_by_bar, ledger, skipped)]
+            rows = ledger[: simulate.walk(*given, bar_by_bar)]
         return Ledger(rows, len(rows), skipped, positions)
 
     def _simulate_list(
@@ -90,9 +90,10 @@ class CpuBackend(Backend):
         totals: list[NDArray[np.int64]] = []
 
         def work(start: int, end: int) -> None:
-            state, skipped = np.zeros(1, STATE), np.zeros(len(layout.SKIPS), np.int64)
+            skipped = np.zeros(len(layout.SKIPS), np.int64)
             totals.append(skipped)
-            simulate.walk_list(table, market.n, params[0], rungs, entries, state[0], bar_by_bar, ledger, counts, skipped, width, start, end)
+            state, first = _account(ledger, skipped, rungs)[0], np.uint64(entries.ctypes.data)
+            simulate.walk_list(table[0], market.n, params[0], first, state, bar_by_bar, counts, width, start, end)
 
         self._share(work, len(entries), 1024)
         rows = packed(ledger, counts, width)
@@ -134,11 +135,17 @@ class CpuBackend(Backend):
             list(pool.map(work, bounds[:-1], bounds[1:]))
 
 
-def _table(market: Market, masks: Mapping[str, Array], levels: Mapping[str, Array]) -> NDArray[np.uint64]:
-    """The addresses of `layout.TABLE`; the arrays must outlive it."""
+def _account(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]) -> NDArray[Any]:
+    """One STATE record that writes to these arrays, which must outlive it."""
+    addresses = {"ledger": ledger.ctypes.data, "skipped": skipped.ctypes.data, "rungs": rungs.ctypes.data}
+    return layout.record(STATE, **addresses)
+
+
+def _table(market: Market, masks: Mapping[str, Array], levels: Mapping[str, Array]) -> NDArray[Any]:
+    """The addresses of `layout.TABLE` as one TABLE record (shape (1,)); the arrays must outlive it."""
     finer = {} if market.detail is None else {f"finer_{name}": getattr(market.detail, name) for name in FINER}
     arrays = {**market.prices._asdict(), **finer, **masks, **levels}
-    return np.array([arrays[name].ctypes.data if name in arrays else 0 for name in layout.TABLE], np.uint64)
+    return layout.record(TABLE, **{name: arrays[name].ctypes.data for name in layout.TABLE if name in arrays})
 
 
 def _start_threads(threads: int) -> None:

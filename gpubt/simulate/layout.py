@@ -70,8 +70,8 @@ LEVELS = (
     "short_limit",
 )
 
-# What kernels read of a market, as addresses (0: not there): columns; for blocks of 64 and 4,096 bars the lowest low, highest high, lowest and
-# highest close; the finer bars, of which bar t has those from `finer_first[t]` up to `finer_first[t + 1]`; masks; levels.
+# What kernels read of a market, as addresses (0: not there): columns; for blocks of 64 and 4,096 bars the lowest low, highest high, lowest
+# and highest close; the finer bars, of which bar t has those from `finer_first[t]` up to `finer_first[t + 1]`; masks; levels.
 TABLE = (
     *("open", "high", "low", "close", "low0", "high0", "bottom0", "top0", "low1", "high1", "bottom1", "top1"),
     *("finer_first", "finer_open", "finer_high", "finer_low", "finer_close"),

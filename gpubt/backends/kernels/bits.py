@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import from_dtype, njit, types
 from numba.extending import intrinsic
 
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -40,6 +40,35 @@ def read(typingctx: Any, address: Any, index: Any) -> Any:
 def read_word(typingctx: Any, address: Any, index: Any) -> Any:
     """The uint64 number `index` of the array at `address`."""
     return types.uint64(types.uint64, types.int64), _read(ir.IntType(64))
+
+
+def record_reader(dtype: Any) -> Any:
+    """A function (address, index) for jitted code: the record number `index` of the array of `dtype` at `address`, to read and to write.
+
+    Records are bare pointers. Arrays count references, and passing one to a function costs more than what most of these functions do."""
+    record = from_dtype(dtype)
+
+    @intrinsic
+    def at(typingctx: Any, address: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            offset = builder.mul(args[1], ir.Constant(ir.IntType(64), dtype.itemsize))
+            return builder.inttoptr(builder.add(args[0], offset), context.get_value_type(record))
+
+        return record(types.uint64, types.int64), codegen
+
+    return at
+
+
+@intrinsic
+def increment(typingctx: Any, address: Any, index: Any) -> Any:
+    """Add one to the int64 number `index` of the array at `address`."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.gep(builder.inttoptr(args[0], ir.IntType(64).as_pointer()), [args[1]])
+        builder.store(builder.add(builder.load(pointer), ir.Constant(ir.IntType(64), 1)), pointer)
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.int64), codegen
 
 
 @njit(**OPTIONS)

@@ -5,10 +5,11 @@ An answer is a tuple: is the stop before the targets, is it touched, and the bes
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from gpubt.backends.kernels.bits import OPTIONS, read, read_word
-from gpubt.backends.kernels.market import FINER_CLOSE, FINER_FIRST, FINER_HIGH, FINER_LOW, FINER_OPEN, INF
+from gpubt.backends.kernels.market import INF
 from gpubt.backends.kernels.position import target_units, touched
 from gpubt.simulate import layout as k
 
@@ -34,13 +35,13 @@ def look(policy, entered, side, o, h, low, c, stop):
 
 
 @njit(**OPTIONS)
-def outcome(p, rungs, s, stop_first, stop_hit, reach):
+def outcome(p, s, stop_first, stop_hit, reach):
     """Targets filled, times two, plus whether the stop then takes the rest."""
     if stop_first and stop_hit:
         return 1
     filled, left = 0, s.units
-    for i in range(s.rung, s.rung + touched(rungs, s, reach)):
-        units = target_units(p, rungs, s, i)
+    for i in range(s.rung, s.rung + touched(s, reach)):
+        units = target_units(p, s, i)
         filled += 1
         left = left - units if units < left else 0.0
         if left == 0.0:
@@ -49,30 +50,30 @@ def outcome(p, rungs, s, stop_first, stop_hit, reach):
 
 
 @njit(**OPTIONS)
-def disagree(p, rungs, s, entered, o, h, low, c, stop):
+def disagree(p, s, entered, o, h, low, c, stop):
     """Whether the four fixed policies differ on this bar."""
     side = s.side
     if entered == k.MARKET:  # they differ only in the order of what is touched
         against, favourable = (low, h) if side > 0 else (h, low)
         return side * (against - stop) <= 0.0 and side * (favourable - s.target) >= 0.0
     first, hit, reach = look(k.STOP_FIRST, entered, side, o, h, low, c, stop)
-    common = outcome(p, rungs, s, first, hit, reach)
+    common = outcome(p, s, first, hit, reach)
     for policy in (k.TARGET_FIRST, k.OHLC, k.OLHC):
         first, hit, reach = look(policy, entered, side, o, h, low, c, stop)
-        if outcome(p, rungs, s, first, hit, reach) != common:
+        if outcome(p, s, first, hit, reach) != common:
             return True
     return False
 
 
 @njit(**OPTIONS)
-def in_detail(x, p, rungs, s, t, entered, price, stop):
+def in_detail(x, p, s, t, entered, price, stop):
     """What the finer bars of bar `t` say about the order of its levels: known, stop first, stop touched, reach."""
     side, reach = s.side, -s.side * INF
     unknown = (False, False, False, reach)
-    if x[FINER_FIRST] == 0 or (entered != k.MARKET and p.order == k.STOP_LIMIT):
+    if x.finer_first == np.uint64(0) or (entered != k.MARKET and p.order == k.STOP_LIMIT):
         return unknown
-    start, end = int(read_word(x[FINER_FIRST], t)), int(read_word(x[FINER_FIRST], t + 1))
-    worst, best = (x[FINER_LOW], x[FINER_HIGH]) if side > 0 else (x[FINER_HIGH], x[FINER_LOW])
+    start, end = int(read_word(x.finer_first, t)), int(read_word(x.finer_first, t + 1))
+    worst, best = (x.finer_low, x.finer_high) if side > 0 else (x.finer_high, x.finer_low)
     if entered != k.MARKET:
         falls = side if entered == k.LIMIT else -side
         edge = worst if entered == k.LIMIT else best
@@ -80,9 +81,9 @@ def in_detail(x, p, rungs, s, t, entered, price, stop):
             start += 1
         if start >= end:
             return unknown
-        o, h, low, c = read(x[FINER_OPEN], start), read(x[FINER_HIGH], start), read(x[FINER_LOW], start), read(x[FINER_CLOSE], start)
+        o, h, low, c = read(x.finer_open, start), read(x.finer_high, start), read(x.finer_low, start), read(x.finer_close, start)
         if falls * (o - price) > 0.0:  # filled inside this finer bar
-            if disagree(p, rungs, s, entered, o, h, low, c, stop):
+            if disagree(p, s, entered, o, h, low, c, stop):
                 return unknown
             _, hit, reach = look(k.STOP_FIRST, entered, side, o, h, low, c, stop)
             if hit:
@@ -92,8 +93,8 @@ def in_detail(x, p, rungs, s, t, entered, price, stop):
         further = read(best, f)
         further = further if side * (further - reach) > 0.0 else reach
         if side * (read(worst, f) - stop) <= 0.0:
-            if touched(rungs, s, further) > touched(rungs, s, reach):
+            if touched(s, further) > touched(s, reach):
                 return unknown
-            return True, touched(rungs, s, reach) == 0, True, reach
+            return True, touched(s, reach) == 0, True, reach
         reach = further
     return (False, False, False, reach) if entered == k.MARKET else (True, False, False, reach)

@@ -8,10 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS
-from gpubt.backends.kernels.market import ATR, INF, extremes, optional, value
-from gpubt.backends.kernels.market import CLOSE as CLOSE_PRICE
-from gpubt.backends.kernels.market import LONG_STOP, LONG_TARGET, SHORT_STOP, SHORT_TARGET
+from gpubt.backends.kernels.bits import OPTIONS, increment, read, record_reader
+from gpubt.backends.kernels.market import INF, extremes, optional
 from gpubt.simulate import layout as k
 
 # One account and its position. The first leg is in it; further legs (pyramiding) wait in the ledger rows that they will become.
@@ -24,8 +22,10 @@ STATE = np.dtype(
         *((name, "i8") for name in ("row", "closed", "positions", "left_at", "leaving", "flat_until")),
         *((name, "i8") for name in ("entering", "entering_signal", "adds", "order_side", "order_signal", "order_last", "armed")),
         *((name, "i8") for name in ("next_long_entry", "next_long_exit", "next_short_entry", "next_short_exit", "next_session")),
+        *((name, "u8") for name in ("ledger", "skipped", "rungs")),  # addresses
     ]
 )
+trade_at, rung_at, entry_at = record_reader(k.TRADE), record_reader(k.RUNG), record_reader(k.ENTRY)
 
 
 @njit(**OPTIONS)
@@ -44,7 +44,7 @@ def commission(p, units, price):
 def slipped(x, p, reference, direction, t):
     distance = reference * p.slippage_rate + p.slippage_points
     if p.slippage_atr != 0.0:
-        distance = distance + p.slippage_atr * optional(x, ATR, t)
+        distance = distance + p.slippage_atr * optional(x.atr, t)
     return reference + direction * distance
 
 
@@ -94,7 +94,7 @@ def carry(p, side):
 
 
 @njit(**OPTIONS)
-def mark(p, s, ledger, price, t):
+def mark(p, s, price, t):
     """Equity with the position at `price` in bar `t`."""
     side, rate = s.side, carry(p, s.side)
     fees = 0.0 + s.fees
@@ -103,7 +103,7 @@ def mark(p, s, ledger, price, t):
     slope = 0.0 + (rate * s.units) * s.price
     late = 0.0 + ((rate * s.units) * s.price) * (s.entry_bar - s.entry_bar)
     for j in range(1, s.legs):
-        leg = ledger[s.row + j]
+        leg = trade_at(s.ledger, s.row + j)
         fees += leg.entry_fees
         units += side * leg.units
         shift += (side * leg.units) * (leg.entry_price - s.price)
@@ -113,22 +113,22 @@ def mark(p, s, ledger, price, t):
 
 
 @njit(**OPTIONS)
-def held(s, ledger):
+def held(s):
     """Units of all legs."""
     total = 0.0 + s.units
     for j in range(1, s.legs):
-        total += ledger[s.row + j].units
+        total += trade_at(s.ledger, s.row + j).units
     return total
 
 
 @njit(**OPTIONS)
-def set_liquidation(p, s, ledger):
+def set_liquidation(p, s):
     if p.liquidate == 0 or s.alone != 0:
         s.liquidation = -s.side * INF
         return
     units, cost, fees = 0.0 + s.units, 0.0 + s.units * s.price, 0.0 + s.fees
     for j in range(1, s.legs):
-        leg = ledger[s.row + j]
+        leg = trade_at(s.ledger, s.row + j)
         units += leg.units
         cost += leg.units * leg.entry_price
         fees += leg.entry_fees
@@ -167,67 +167,67 @@ def better(s, price):
 
 
 @njit(**OPTIONS)
-def target_at(rungs, s, i):
+def target_at(s, i):
     """The level of target `i`."""
     if s.laddered == 0:
         return s.own_target
-    return level(rungs[i].kind, rungs[i].value, s.anchor, s.side, s.atr, s.distance, np.nan)
+    return level(rung_at(s.rungs, i).kind, rung_at(s.rungs, i).value, s.anchor, s.side, s.atr, s.distance, np.nan)
 
 
 @njit(**OPTIONS)
-def target_units(p, rungs, s, i):
+def target_units(p, s, i):
     """What target `i` closes; infinite: everything."""
-    if s.laddered == 0 or rungs[i].rest != 0.0:
+    if s.laddered == 0 or rung_at(s.rungs, i).rest != 0.0:
         return INF
-    return lots(p, rungs[i].share * s.initial_units)
+    return lots(p, rung_at(s.rungs, i).share * s.initial_units)
 
 
 @njit(**OPTIONS)
-def next_target(rungs, s):
-    s.target = target_at(rungs, s, s.rung) if s.rung < s.targets else s.side * INF
+def next_target(s):
+    s.target = target_at(s, s.rung) if s.rung < s.targets else s.side * INF
 
 
 @njit(**OPTIONS)
-def touched(rungs, s, reach):
+def touched(s, reach):
     """How many of the targets a price reaches, in their order."""
     i = s.rung
-    while i < s.targets and s.side * (reach - target_at(rungs, s, i)) >= 0.0:
+    while i < s.targets and s.side * (reach - target_at(s, i)) >= 0.0:
         i += 1
     return i - s.rung
 
 
 @njit(**OPTIONS)
-def skip(skipped, code):
-    skipped[code] += 1
+def skip(s, code):
+    increment(s.skipped, code)
 
 
 @njit(**OPTIONS)
-def fill(x, p, rungs, entry, s, ledger, skipped, t, signal, side, reference, order, inside):
+def fill(x, p, entry, s, t, signal, side, reference, order, inside):
     """Open a position, or add to it, at the raw price `reference` in bar `t`; a skip is counted when that can't be."""
     adds = s.side != 0
-    equity = mark(p, s, ledger, reference, t) if adds else s.equity
+    equity = mark(p, s, reference, t) if adds else s.equity
     if not equity > 0.0:
-        return skip(skipped, k.NO_EQUITY)
+        return skip(s, k.NO_EQUITY)
     price = slipped(x, p, reference, side, t) if order == k.MARKET or order == k.STOP_ORDER else reference
-    if not adds and not set_levels(x, p, rungs, entry, s, side, signal, price):
-        return skip(skipped, k.NAN_LEVEL)
+    if not adds and not set_levels(x, p, entry, s, side, signal, price):
+        return skip(s, k.NAN_LEVEL)
     if np.isnan(price):
-        return skip(skipped, k.NAN_LEVEL)
+        return skip(s, k.NAN_LEVEL)
     has_stop, distance = entry.stop_kind != k.NONE, side * (price - s.stop)
     if has_stop and p.size_kind == k.RISK_PERCENT and price == s.stop:
-        return skip(skipped, k.ZERO_RISK)
+        return skip(s, k.ZERO_RISK)
     if has_stop and not distance > 0.0:
-        return skip(skipped, k.WRONG_SIDE)
+        return skip(s, k.WRONG_SIDE)
     units = sized(p, equity, price, distance) if np.isnan(entry.size) else entry.size
-    cap = (p.max_leverage * equity) / price - (held(s, ledger) if adds else 0.0)
+    cap = (p.max_leverage * equity) / price - (held(s) if adds else 0.0)
     if s.alone == 0 and units > cap:
         units = cap
     units = lots(p, units)
     if not units > 0.0:
-        return skip(skipped, k.ZERO_SIZE)
+        return skip(s, k.ZERO_SIZE)
     risk = distance if has_stop else np.nan
     if adds:
-        leg = ledger[s.row + s.legs]
+        leg = trade_at(s.ledger, s.row + s.legs)
         leg.entry_price, leg.units, leg.entry_fees, leg.entry_bar, leg.r_multiple = price, units, commission(p, units, price), t, risk
         s.legs += 1
     else:
@@ -240,36 +240,36 @@ def fill(x, p, rungs, entry, s, ledger, skipped, t, signal, side, reference, ord
         s.even_from = level(p.even_kind, p.even_value, price, side, s.atr, risk, np.nan)
         s.even = price * (1.0 + side * p.even_plus)
         s.rung = 0
-        next_target(rungs, s)
-    set_liquidation(p, s, ledger)
+        next_target(s)
+    set_liquidation(p, s)
 
 
 @njit(**OPTIONS)
-def set_levels(x, p, rungs, entry, s, side, signal, price):
+def set_levels(x, p, entry, s, side, signal, price):
     """Anchor, initial stop and targets of an entry at `price`; False when one of them, or ATR where it is needed, is NaN.
 
     `s.side` is not set yet; a level's direction comes from `side`."""
-    atr = optional(x, ATR, signal)
-    s.atr, s.anchor = atr, price if p.anchor == k.ANCHOR_FILL else value(x, CLOSE_PRICE, signal)
-    s.laddered = 1 if entry.target_kind == k.NONE and len(rungs) > 0 else 0
-    s.targets = len(rungs) if s.laddered != 0 else 1 if entry.target_kind != k.NONE else 0
+    atr = optional(x.atr, signal)
+    s.atr, s.anchor = atr, price if p.anchor == k.ANCHOR_FILL else read(x.close, signal)
+    s.laddered = 1 if entry.target_kind == k.NONE and p.rungs > 0 else 0
+    s.targets = p.rungs if s.laddered != 0 else 1 if entry.target_kind != k.NONE else 0
     needs_atr = entry.stop_kind == k.ATR or p.trail_kind == k.ATR or p.even_kind == k.ATR or entry.target_kind == k.ATR
     if s.laddered != 0:
-        for i in range(len(rungs)):
-            needs_atr |= rungs[i].kind == k.ATR
+        for i in range(p.rungs):
+            needs_atr |= rung_at(s.rungs, i).kind == k.ATR
     if needs_atr and np.isnan(atr):
         return False
-    rule = optional(x, LONG_STOP if side > 0 else SHORT_STOP, signal) if entry.stop_kind == k.RULE else np.nan
+    rule = optional(x.long_stop if side > 0 else x.short_stop, signal) if entry.stop_kind == k.RULE else np.nan
     s.stop = level(entry.stop_kind, entry.stop_value, s.anchor, -side, atr, 0.0, rule)
     s.distance = side * (s.anchor - s.stop)
     if np.isnan(s.stop):
         return False
     if s.laddered != 0:
-        for i in range(len(rungs)):
-            if np.isnan(level(rungs[i].kind, rungs[i].value, s.anchor, side, atr, s.distance, np.nan)):
-                return False
-        return True
-    rule = optional(x, LONG_TARGET if side > 0 else SHORT_TARGET, signal) if entry.target_kind == k.RULE else np.nan
+        wrong = False
+        for i in range(p.rungs):
+            wrong |= np.isnan(level(rung_at(s.rungs, i).kind, rung_at(s.rungs, i).value, s.anchor, side, atr, s.distance, np.nan))
+        return not wrong
+    rule = optional(x.long_target if side > 0 else x.short_target, signal) if entry.target_kind == k.RULE else np.nan
     s.own_target = level(entry.target_kind, entry.target_value, s.anchor, side, atr, s.distance, rule)
     return not np.isnan(s.own_target)
 
@@ -286,7 +286,7 @@ def book(x, p, s, row, t, units, entry_fees, entry, entry_bar, first, inside, ri
         shortfall, pnl = -s.equity - pnl, -s.equity
     lowest, highest = INF, -INF
     if inside != 0 and t > entry_bar:
-        lowest = highest = value(x, CLOSE_PRICE, entry_bar)
+        lowest = highest = read(x.close, entry_bar)
     lowest, highest = extremes(x, first, t, lowest, highest)
     lowest = price if price < lowest else lowest
     highest = price if price > highest else highest
@@ -310,14 +310,14 @@ def book(x, p, s, row, t, units, entry_fees, entry, entry_bar, first, inside, ri
 
 
 @njit(**OPTIONS)
-def close(x, p, s, ledger, t, reference, reason, at_open):
+def close(x, p, s, t, reference, reason, at_open):
     """Close what is open at the raw price `reference`; targets are limit fills."""
     free = reason == k.TARGET or (reason == k.END_OF_DATA and p.end_free != 0)
     price = reference if free else slipped(x, p, reference, -s.side, t)
-    row = ledger[s.row + s.closed]
+    row = trade_at(s.ledger, s.row + s.closed)
     book(x, p, s, row, t, s.units, s.fees, s.price, s.entry_bar, s.first, s.inside, s.risk, price, reason)
     for j in range(1, s.legs):
-        leg = ledger[s.row + j]
+        leg = trade_at(s.ledger, s.row + j)
         first = leg.entry_bar if p.entry_at == k.AT_OPEN and p.exposed_later == 0 else leg.entry_bar + 1
         book(x, p, s, leg, t, leg.units, leg.entry_fees, leg.entry_price, leg.entry_bar, first, 0, leg.r_multiple, price, reason)
     s.row += s.closed
@@ -329,18 +329,18 @@ def close(x, p, s, ledger, t, reference, reason, at_open):
 
 
 @njit(**OPTIONS)
-def fill_targets(x, p, rungs, s, ledger, t, reach, at_level, price, at_open):
+def fill_targets(x, p, s, t, reach, at_level, price, at_open):
     """The targets that `reach` touches fill, in their order, each at its level or all at `price`."""
-    for _ in range(touched(rungs, s, reach)):
-        units, reference = target_units(p, rungs, s, s.rung), s.target if at_level else price
+    for _ in range(touched(s, reach)):
+        units, reference = target_units(p, s, s.rung), s.target if at_level else price
         s.rung += 1
         if not units < s.units:
-            close(x, p, s, ledger, t, reference, k.TARGET, at_open)
+            close(x, p, s, t, reference, k.TARGET, at_open)
             return
         if units > 0.0:
             fees = s.fees * (units / s.units)
-            row = ledger[s.row + s.closed]
+            row = trade_at(s.ledger, s.row + s.closed)
             book(x, p, s, row, t, units, fees, s.price, s.entry_bar, s.first, s.inside, s.risk, reference, k.TARGET)
             s.units, s.fees = s.units - units, s.fees - fees
-            set_liquidation(p, s, ledger)
-        next_target(rungs, s)
+            set_liquidation(p, s)
+        next_target(s)

@@ -1,8 +1,8 @@
 """The simulation in numba. `step` plays one bar in the order of the contract; in event mode `next_bar` names the next bar on which anything
 can happen, and the bars between are skipped. One `step` for both modes: they can't differ but by a wrong skip.
 
-Arguments everywhere: `x` the market's table of addresses, `n` its bars, `p` the parameters, `rungs` the target ladder, `entry` the levels of
-an entry (an ENTRY record), `s` the account (a STATE record), `ledger` the rows, `skipped` the counts by `layout.SKIPS`.
+Arguments everywhere, all records: `x` the market's addresses, `n` its bars, `p` the parameters, `entry` the levels of an entry, `s` the
+account, with the addresses of its ledger rows, of the counts by `layout.SKIPS` and of the target ladder.
 """
 
 from __future__ import annotations
@@ -10,38 +10,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS, next_bit_at
+from gpubt.backends.kernels.bits import OPTIONS, next_bit_at, read
 from gpubt.backends.kernels.inside import disagree, in_detail, look
-from gpubt.backends.kernels.market import (
-    ATR,
-    BLACKOUT,
-    COARSE,
-    FINE,
-    HIGH,
-    HIGH0,
-    HIGH1,
-    INF,
-    LONG_ENTRY,
-    LONG_EXIT,
-    LONG_LIMIT,
-    LONG_ORDER,
-    LOW,
-    LOW0,
-    LOW1,
-    OPEN,
-    SESSION,
-    SHORT_ENTRY,
-    SHORT_EXIT,
-    SHORT_LIMIT,
-    SHORT_ORDER,
-    bit,
-    first_touch,
-    optional,
-    read,
-    value,
+from gpubt.backends.kernels.market import COARSE, FINE, INF, bit, first_touch, optional
+from gpubt.backends.kernels.position import (
+    better,
+    close,
+    effective_stop,
+    entry_at,
+    fill,
+    fill_targets,
+    level,
+    skip,
+    trailed_stop,
 )
-from gpubt.backends.kernels.market import CLOSE as CLOSE_PRICE
-from gpubt.backends.kernels.position import better, close, effective_stop, fill, fill_targets, level, skip, trailed_stop
 from gpubt.simulate import layout as k
 
 NEVER = np.int64(2**62)
@@ -56,38 +38,38 @@ def begin(s, p, alone):
 
 
 @njit(**OPTIONS)
-def step(x, n, p, rungs, entry, s, ledger, skipped, t):
+def step(x, n, p, entry, s, t):
     """Everything that happens in bar `t`, in order."""
-    exits_at_open(x, p, rungs, s, ledger, t)
-    entries_at_open(x, p, rungs, entry, s, ledger, skipped, t)
-    inside(x, p, rungs, entry, s, ledger, skipped, t)
-    at_close(x, n, p, rungs, entry, s, ledger, skipped, t)
+    exits_at_open(x, p, s, t)
+    entries_at_open(x, p, entry, s, t)
+    inside(x, p, entry, s, t)
+    at_close(x, n, p, entry, s, t)
 
 
 @njit(**OPTIONS)
-def exits_at_open(x, p, rungs, s, ledger, t):
+def exits_at_open(x, p, s, t):
     """What was decided on the bar before, time, gaps."""
     if s.side != 0:
         if s.leaving != 0:
-            close(x, p, s, ledger, t, value(x, OPEN, t), k.SIGNAL, True)
+            close(x, p, s, t, read(x.open, t), k.SIGNAL, True)
         elif p.time_at == k.AT_OPEN and p.max_bars > 0 and t == s.entry_bar + p.max_bars:
-            close(x, p, s, ledger, t, value(x, OPEN, t), k.TIME, True)
+            close(x, p, s, t, read(x.open, t), k.TIME, True)
         else:
-            gap(x, p, rungs, s, ledger, t)
+            gap(x, p, s, t)
     s.leaving = 0
 
 
 @njit(**OPTIONS)
-def gap(x, p, rungs, s, ledger, t):
+def gap(x, p, s, t):
     """An open at or beyond a level; of two levels the stop."""
     if s.side == 0 or s.first > t:
         return
-    price = value(x, OPEN, t)
+    price = read(x.open, t)
     stop, reason = effective_stop(p, s, s.extreme)
     if s.side * (price - stop) <= 0.0:
-        close(x, p, s, ledger, t, stop if p.gap_at_level != 0 else price, reason, True)
+        close(x, p, s, t, stop if p.gap_at_level != 0 else price, reason, True)
     elif s.side * (price - s.target) >= 0.0:
-        fill_targets(x, p, rungs, s, ledger, t, price, p.gap_at_level != 0, price, True)
+        fill_targets(x, p, s, t, price, p.gap_at_level != 0, price, True)
 
 
 @njit(**OPTIONS)
@@ -99,37 +81,37 @@ def falls_to(p, s, price):
 
 
 @njit(**OPTIONS)
-def entries_at_open(x, p, rungs, entry, s, ledger, skipped, t):
+def entries_at_open(x, p, entry, s, t):
     """A market order, or a resting one that the open is beyond; then a gap through the new position's own levels."""
     side, adds = s.entering, s.adds != 0
     s.entering = 0
     if side != 0 and not (adds and s.side == 0):
-        fill(x, p, rungs, entry, s, ledger, skipped, t, s.entering_signal, side, value(x, OPEN, t), k.MARKET, 0)
-        gap(x, p, rungs, s, ledger, t)
+        fill(x, p, entry, s, t, s.entering_signal, side, read(x.open, t), k.MARKET, 0)
+        gap(x, p, s, t)
     elif s.order_side != 0 and s.order_signal < t and s.side == 0:
-        side, price = s.order_side, value(x, OPEN, t)
+        side, price = s.order_side, read(x.open, t)
         if p.order == k.STOP_LIMIT and side * (price - s.order_level) >= 0.0:
             s.armed = 1
         if side * (price - s.order_level) >= 0.0 if p.order == k.STOP_ORDER else falls_to(p, s, price):
             s.order_side = 0
-            fill(x, p, rungs, entry, s, ledger, skipped, t, s.order_signal, side, price, p.order, 0)
-            gap(x, p, rungs, s, ledger, t)
+            fill(x, p, entry, s, t, s.order_signal, side, price, p.order, 0)
+            gap(x, p, s, t)
 
 
 @njit(**OPTIONS)
-def inside(x, p, rungs, entry, s, ledger, skipped, t):
+def inside(x, p, entry, s, t):
     """Levels within the bar's range; or the fill of a resting order, and what can follow it on that bar."""
     if s.side != 0:
         if s.first <= t:
-            exits_inside(x, p, rungs, s, ledger, t, k.MARKET, 0.0)
+            exits_inside(x, p, s, t, k.MARKET, 0.0)
     elif s.order_side != 0 and s.order_signal < t:
         side = s.order_side
         price, entered = fill_inside(x, p, s, t)
         if entered != k.MARKET:
             s.order_side = 0
-            fill(x, p, rungs, entry, s, ledger, skipped, t, s.order_signal, side, price, p.order, 1)
+            fill(x, p, entry, s, t, s.order_signal, side, price, p.order, 1)
             if s.side != 0 and p.exposed_later == 0:
-                exits_inside(x, p, rungs, s, ledger, t, entered, price)
+                exits_inside(x, p, s, t, entered, price)
 
 
 @njit(**OPTIONS)
@@ -137,7 +119,7 @@ def fill_inside(x, p, s, t):
     """The price within bar `t` at which the resting order fills, and whether as a rising (STOP_ORDER) or falling (LIMIT) price, for a buy;
     MARKET: it does not."""
     side, limit = s.order_side, s.order_level if p.order == k.LIMIT else s.order_limit
-    against, favourable = (value(x, LOW, t), value(x, HIGH, t)) if side > 0 else (value(x, HIGH, t), value(x, LOW, t))
+    against, favourable = (read(x.low, t), read(x.high, t)) if side > 0 else (read(x.high, t), read(x.low, t))
     if p.order != k.STOP_ORDER and falls_to(p, s, against):
         return limit, k.LIMIT
     if p.order == k.LIMIT or s.armed != 0 or side * (favourable - s.order_level) < 0.0:
@@ -147,72 +129,72 @@ def fill_inside(x, p, s, t):
     s.armed = 1
     if side * (limit - s.order_level) >= 0.0:
         return s.order_level, k.STOP_ORDER
-    return limit, k.LIMIT if side * (value(x, CLOSE_PRICE, t) - limit) <= 0.0 else k.MARKET
+    return limit, k.LIMIT if side * (read(x.close, t) - limit) <= 0.0 else k.MARKET
 
 
 @njit(**OPTIONS)
-def exits_inside(x, p, rungs, s, ledger, t, entered, price):
+def exits_inside(x, p, s, t, entered, price):
     """Stop and targets within the range of bar `t`; `entered` and `price` are those of a fill inside this bar."""
-    o, h, low, c = value(x, OPEN, t), value(x, HIGH, t), value(x, LOW, t), value(x, CLOSE_PRICE, t)
+    o, h, low, c = read(x.open, t), read(x.high, t), read(x.low, t), read(x.close, t)
     extreme = s.extreme
     if p.trail_same_bar != 0 and entered == k.MARKET:
         extreme = better(s, h if s.side > 0 else low)
     stop, reason = trailed_stop(p, s, s.extreme, extreme)
     stop_first, stop_hit, reach = look(p.same_bar, entered, s.side, o, h, low, c, stop)
-    if disagree(p, rungs, s, entered, o, h, low, c, stop):
-        known, first, hit, further = in_detail(x, p, rungs, s, t, entered, price, stop)
+    if disagree(p, s, entered, o, h, low, c, stop):
+        known, first, hit, further = in_detail(x, p, s, t, entered, price, stop)
         if known:
             stop_first, stop_hit, reach = first, hit, further
         else:
             s.ambiguous = 1
     if stop_first and stop_hit:
-        close(x, p, s, ledger, t, stop, reason, False)
+        close(x, p, s, t, stop, reason, False)
         return
     if s.side * (reach - s.target) >= 0.0:
-        fill_targets(x, p, rungs, s, ledger, t, reach, True, 0.0, False)
+        fill_targets(x, p, s, t, reach, True, 0.0, False)
     if stop_hit and s.side != 0:
-        close(x, p, s, ledger, t, stop, reason, False)
+        close(x, p, s, t, stop, reason, False)
 
 
 @njit(**OPTIONS)
 def wants(x, t):
     """The side that wants in at the close of bar `t`, or 0."""
-    return 1 if bit(x, LONG_ENTRY, t) else -1 if bit(x, SHORT_ENTRY, t) else 0
+    return 1 if bit(x.long_entry, t) else -1 if bit(x.short_entry, t) else 0
 
 
 @njit(**OPTIONS)
-def at_close(x, n, p, rungs, entry, s, ledger, skipped, t):
+def at_close(x, n, p, entry, s, t):
     """Signals, time, session and the end of data; then what became of a resting order; then new entries."""
     wanted, consumed = wants(x, t), False
     if s.side != 0:
-        side, c = s.side, value(x, CLOSE_PRICE, t)
+        side, c = s.side, read(x.close, t)
         opposite = wanted == -side and t < n - 1
         closes = opposite and p.on_opposite == k.CLOSE
-        exits = bit(x, LONG_EXIT if side > 0 else SHORT_EXIT, t) or closes
+        exits = bit(x.long_exit if side > 0 else x.short_exit, t) or closes
         reverses = opposite and p.on_opposite == k.REVERSE
         reverse_at = p.entry_at if p.order == k.MARKET else p.exit_at
         if (exits and p.exit_at == k.AT_CLOSE) or (reverses and reverse_at == k.AT_CLOSE):
             consumed = closes
-            close(x, p, s, ledger, t, c, k.SIGNAL, False)
+            close(x, p, s, t, c, k.SIGNAL, False)
         elif p.time_at == k.AT_CLOSE and p.max_bars > 0 and t == s.entry_bar + p.max_bars:
-            close(x, p, s, ledger, t, c, k.TIME, False)
-        elif bit(x, SESSION, t):
-            close(x, p, s, ledger, t, c, k.SESSION, False)
+            close(x, p, s, t, c, k.TIME, False)
+        elif bit(x.session, t):
+            close(x, p, s, t, c, k.SESSION, False)
         elif t == n - 1:
-            close(x, p, s, ledger, t, c, k.END_OF_DATA, False)
+            close(x, p, s, t, c, k.END_OF_DATA, False)
         else:
             if s.first <= t:
-                s.extreme = better(s, value(x, HIGH if side > 0 else LOW, t))
+                s.extreme = better(s, read(x.high if side > 0 else x.low, t))
             s.leaving = 1 if exits or reverses else 0
             if reverses and p.cooldown == 0 and s.alone == 0:
-                want(x, n, p, rungs, entry, s, ledger, skipped, t, -side, 0)
+                want(x, n, p, entry, s, t, -side, 0)
             elif s.leaving == 0 and wanted == side and s.alone == 0 and s.legs < p.pyramiding:
-                want(x, n, p, rungs, entry, s, ledger, skipped, t, side, 1)
+                want(x, n, p, entry, s, t, side, 1)
             return
     if s.order_side != 0 and s.order_signal < t:
-        tend(x, n, s, skipped, t)
+        tend(x, n, s, t)
     if s.alone == 0 and wanted != 0 and not consumed and t >= s.flat_until:
-        want(x, n, p, rungs, entry, s, ledger, skipped, t, wanted, 0)
+        want(x, n, p, entry, s, t, wanted, 0)
 
 
 @njit(**OPTIONS)
@@ -221,44 +203,44 @@ def refusal(x, n, p, t):
     at_close = p.order == k.MARKET and p.entry_at == k.AT_CLOSE
     if t == n - 1:
         return k.AT_END
-    if bit(x, SESSION, t):
+    if bit(x.session, t):
         return k.AT_SESSION_END
-    return k.BLACKOUT if bit(x, BLACKOUT, t if at_close else t + 1) else -1
+    return k.BLACKOUT if bit(x.blackout, t if at_close else t + 1) else -1
 
 
 @njit(**OPTIONS)
-def want(x, n, p, rungs, entry, s, ledger, skipped, t, side, adds):
+def want(x, n, p, entry, s, t, side, adds):
     """An entry signal at the close of bar `t` that may act."""
     code = refusal(x, n, p, t)
     if code >= 0:
-        skip(skipped, code)
+        skip(s, code)
     elif p.order != k.MARKET:
-        place(x, p, s, skipped, t, side)
+        place(x, p, s, t, side)
     elif p.entry_at == k.AT_CLOSE:
-        fill(x, p, rungs, entry, s, ledger, skipped, t, t, side, value(x, CLOSE_PRICE, t), k.MARKET, 0)
+        fill(x, p, entry, s, t, t, side, read(x.close, t), k.MARKET, 0)
     else:
         s.entering, s.entering_signal, s.adds = side, t, adds
 
 
 @njit(**OPTIONS)
-def place(x, p, s, skipped, t, side):
+def place(x, p, s, t, side):
     """A resting order from the signal at `t`; it is live from the next row on."""
-    atr, long = optional(x, ATR, t), side > 0
+    atr, long = optional(x.atr, t), side > 0
     direction = -side if p.order == k.LIMIT else side
-    rule = optional(x, LONG_ORDER if long else SHORT_ORDER, t)
-    price = level(p.order_kind, p.order_value, value(x, CLOSE_PRICE, t), direction, atr, 0.0, rule)
+    rule = optional(x.long_order if long else x.short_order, t)
+    price = level(p.order_kind, p.order_value, read(x.close, t), direction, atr, 0.0, rule)
     limit = price
     if p.order == k.STOP_LIMIT:
-        limit = level(p.limit_kind, p.limit_value, price, side, atr, 0.0, optional(x, LONG_LIMIT if long else SHORT_LIMIT, t))
+        limit = level(p.limit_kind, p.limit_value, price, side, atr, 0.0, optional(x.long_limit if long else x.short_limit, t))
     if np.isnan(price) or np.isnan(limit):
-        return skip(skipped, k.NAN_LEVEL)
+        return skip(s, k.NAN_LEVEL)
     s.order_side, s.order_signal, s.armed = side, t, 0
     s.order_level, s.order_limit = price, limit
     s.order_last = t + p.valid_bars if p.valid_bars > 0 else NEVER
 
 
 @njit(**OPTIONS)
-def tend(x, n, s, skipped, t):
+def tend(x, n, s, t):
     """What ends a resting order at the close of bar `t`."""
     side, wanted = s.order_side, wants(x, t)
     if s.alone != 0 and wanted == side:
@@ -266,7 +248,7 @@ def tend(x, n, s, skipped, t):
     code = -1
     if t >= s.order_last:
         code = k.EXPIRED
-    elif bit(x, SESSION, t) or bit(x, LONG_EXIT if side > 0 else SHORT_EXIT, t) or wanted == -side:
+    elif bit(x.session, t) or bit(x.long_exit if side > 0 else x.short_exit, t) or wanted == -side:
         code = k.CANCELLED
     elif wanted != 0:
         code = k.REPLACED
@@ -274,22 +256,22 @@ def tend(x, n, s, skipped, t):
         code = k.AT_END
     if code >= 0:
         s.order_side = 0
-        skip(skipped, code)
+        skip(s, code)
 
 
 @njit(**OPTIONS)
 def refresh(x, n, s, t):
     """Keep the next set bit at or after `t` of each mask, so that a mask is read through once however many trades there are."""
     if s.next_long_entry < t:
-        s.next_long_entry = next_bit_at(x[LONG_ENTRY], t, n)
+        s.next_long_entry = next_bit_at(x.long_entry, t, n)
     if s.next_short_entry < t:
-        s.next_short_entry = next_bit_at(x[SHORT_ENTRY], t, n)
+        s.next_short_entry = next_bit_at(x.short_entry, t, n)
     if s.next_long_exit < t:
-        s.next_long_exit = next_bit_at(x[LONG_EXIT], t, n)
+        s.next_long_exit = next_bit_at(x.long_exit, t, n)
     if s.next_short_exit < t:
-        s.next_short_exit = next_bit_at(x[SHORT_EXIT], t, n)
+        s.next_short_exit = next_bit_at(x.short_exit, t, n)
     if s.next_session < t:
-        s.next_session = next_bit_at(x[SESSION], t, n)
+        s.next_session = next_bit_at(x.session, t, n)
 
 
 @njit(**OPTIONS)
@@ -305,9 +287,9 @@ def next_bar(x, n, p, s, t):
         return n
     start = max(t, s.flat_until)
     if s.next_long_entry < start:
-        s.next_long_entry = next_bit_at(x[LONG_ENTRY], start, n)
+        s.next_long_entry = next_bit_at(x.long_entry, start, n)
     if s.next_short_entry < start:
-        s.next_short_entry = next_bit_at(x[SHORT_ENTRY], start, n)
+        s.next_short_entry = next_bit_at(x.short_entry, start, n)
     return min(s.next_long_entry, s.next_short_entry)
 
 
@@ -349,12 +331,12 @@ def next_for_order(x, n, p, s, t):
 
 @njit(**OPTIONS)
 def first_moving_touch(x, p, s, t, end):
-    """`first_touch` with a stop that follows the best price of the bars before. A block is skipped when its range stays clear even of the stop
-    that its own best price would raise."""
+    """`first_touch` with a stop that follows the best price of the bars before. A block is skipped when its range stays clear even of the
+    stop that its own best price would raise."""
     side, target, extreme = s.side, s.target, s.extreme
-    against, best = (x[LOW], x[HIGH]) if side > 0 else (x[HIGH], x[LOW])
-    against0, best0 = (x[LOW0], x[HIGH0]) if side > 0 else (x[HIGH0], x[LOW0])
-    against1, best1 = (x[LOW1], x[HIGH1]) if side > 0 else (x[HIGH1], x[LOW1])
+    against, best = (x.low, x.high) if side > 0 else (x.high, x.low)
+    against0, best0 = (x.low0, x.high0) if side > 0 else (x.high0, x.low0)
+    against1, best1 = (x.low1, x.high1) if side > 0 else (x.high1, x.low1)
     same_bar = p.trail_same_bar != 0
     while t < end:
         if (t & (COARSE - 1)) == 0 and t + COARSE <= end:
@@ -384,35 +366,37 @@ def first_moving_touch(x, p, s, t, end):
 
 
 @njit(**OPTIONS)
-def walk(x, n, p, rungs, entry, s, bar_by_bar, ledger, skipped):
+def walk(x, n, p, entry, s, bar_by_bar):
     """positions=single; returns the number of ledger rows."""
     begin(s, p, 0)
     t = 0 if bar_by_bar else next_bar(x, n, p, s, 0)
     while t < n:
-        step(x, n, p, rungs, entry, s, ledger, skipped, t)
+        step(x, n, p, entry, s, t)
         t = t + 1 if bar_by_bar else next_bar(x, n, p, s, t + 1)
     return s.row
 
 
 @njit(**OPTIONS)
-def ride(x, n, p, rungs, entry, s, bar_by_bar, ledger, skipped, signal, side):
+def ride(x, n, p, entry, s, bar_by_bar, signal, side):
     """One entry alone, from its signal to its last exit; its rows start at `s.row`."""
-    want(x, n, p, rungs, entry, s, ledger, skipped, signal, side, 0)
+    want(x, n, p, entry, s, signal, side, 0)
     t = signal + 1
     while t < n and (s.side != 0 or s.order_side != 0 or s.entering != 0):
         if not bar_by_bar:
             t = next_bar(x, n, p, s, t)
-        step(x, n, p, rungs, entry, s, ledger, skipped, t)
+        step(x, n, p, entry, s, t)
         t += 1
 
 
 @njit(**OPTIONS)
-def walk_list(x, n, p, rungs, entries, s, bar_by_bar, ledger, rows, skipped, width, start, end):
-    """positions=list, entries [start, end): those of entry i are the `rows[i]` rows of `ledger` from `i * width`. Threads share the entries."""
+def walk_list(x, n, p, entries, s, bar_by_bar, rows, width, start, end):
+    """positions=list, entries [start, end): those of entry i are the `rows[i]` rows of the ledger from `i * width`. `entries` is the address
+    of ENTRY records. Threads share them."""
     begin(s, p, 1)
     for i in range(start, end):
+        entry = entry_at(entries, i)
         s.equity, s.row, s.next_session = p.capital, i * width, -1
-        ride(x, n, p, rungs, entries[i], s, bar_by_bar, ledger, skipped, entries[i].bar, 1 if entries[i].side == k.LONG else -1)
+        ride(x, n, p, entry, s, bar_by_bar, entry.bar, 1 if entry.side == k.LONG else -1)
         rows[i] = s.row - i * width
 
 
@@ -428,13 +412,12 @@ def keep_open(left, held, fill):
 
 
 @njit(**OPTIONS)
-def overlap(x, n, p, rungs, entry, s, base, bar_by_bar, ledger, skipped, left):
-    """positions=overlapping: rows of `ledger` in the order of their signals; returns their number.
+def overlap(x, n, p, entry, s, base, bar_by_bar, left):
+    """positions=overlapping: ledger rows in the order of their signals; returns their number.
 
     Trades meet only in `max_open`: open at a fill are those that leave after it, and exits of that open (or close) come first. `left`
     (int64, shape (max_open,)) holds when those that may still be open leave. `base` keeps the next signals at the start of a trade.
     """
-    at_open = p.entry_at == k.AT_OPEN
     begin(s, p, 1)
     begin(base, p, 1)
     at, held = 0, 0
@@ -444,19 +427,17 @@ def overlap(x, n, p, rungs, entry, s, base, bar_by_bar, ledger, skipped, left):
         if signal >= n:
             return s.row
         at = signal + 1
-        fill_time = 2 * at if at_open else 2 * signal + 1
         if p.max_open > 0 and refusal(x, n, p, signal) < 0:
-            held = keep_open(left, held, fill_time)
+            held = keep_open(left, held, 2 * at if p.entry_at == k.AT_OPEN else 2 * signal + 1)
             if held >= p.max_open:
-                skip(skipped, k.MAX_OPEN)
+                skip(s, k.MAX_OPEN)
                 continue
-        s.equity = p.capital
         side = 1 if base.next_long_entry == signal else -1
         refresh(x, n, base, at)
         s.next_long_entry, s.next_long_exit, s.next_session = base.next_long_entry, base.next_long_exit, base.next_session
         s.next_short_entry, s.next_short_exit = base.next_short_entry, base.next_short_exit
-        row = s.row
-        ride(x, n, p, rungs, entry, s, bar_by_bar, ledger, skipped, signal, side)
+        s.equity, row = p.capital, s.row
+        ride(x, n, p, entry, s, bar_by_bar, signal, side)
         if p.max_open > 0 and s.row > row:
             left[held] = s.left_at
             held += 1
