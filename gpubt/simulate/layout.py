@@ -70,13 +70,15 @@ LEVELS = (
     "short_limit",
 )
 
-# What kernels read of a market, as addresses (0: not there): columns; for blocks of 64 and 4,096 bars the lowest low, highest high, lowest
-# and highest close; the finer bars, of which bar t has those from `finer_first[t]` up to `finer_first[t + 1]`; masks; levels.
+# What kernels read of a market, as addresses (0: not there): columns; for blocks of 64 (0) and 4,096 (1) bars the lowest low, highest high,
+# lowest and highest close; the finer bars, of which bar t has those from `finer_first[t]` up to `finer_first[t + 1]`; masks; levels; the
+# lowest low and highest high of blocks of 8 and 512 bars.
 TABLE = (
     *("open", "high", "low", "close", "low0", "high0", "bottom0", "top0", "low1", "high1", "bottom1", "top1"),
     *("finer_first", "finer_open", "finer_high", "finer_low", "finer_close"),
     *MASKS,
     *LEVELS,
+    *("low8", "high8", "low512", "high512"),
 )
 
 PARAMS = np.dtype(

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from gpubt.backends.kernels.bits import OPTIONS
-from gpubt.backends.kernels.fills import COARSE, FINE
+from gpubt.backends.kernels.blocks import COARSE, FINE
 from gpubt.simulate import layout as k
 
 LANES = 8

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import from_dtype, njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -40,6 +41,21 @@ def read(typingctx: Any, address: Any, index: Any) -> Any:
 def read_word(typingctx: Any, address: Any, index: Any) -> Any:
     """The uint64 number `index` of the array at `address`."""
     return types.uint64(types.uint64, types.int64), _read(ir.IntType(64))
+
+
+@intrinsic
+def prefetch(typingctx: Any, address: Any, index: Any) -> Any:
+    """Ask for the cache line of the 8-byte value number `index` of the array at `address`, without waiting for it. It need not exist."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        pointer = builder.inttoptr(builder.add(args[0], builder.shl(args[1], ir.Constant(ir.IntType(64), 3))), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(function, [pointer, ir.Constant(number, 0), ir.Constant(number, 3), ir.Constant(number, 1)])  # read, keep, data
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.int64), codegen
 
 
 def record_reader(dtype: Any) -> Any:

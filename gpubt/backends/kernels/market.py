@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS, read, read_word
+from gpubt.backends.kernels.bits import OPTIONS, prefetch, read, read_word
 from gpubt.simulate import layout as k
 
 FINE, COARSE = 64, 4096
@@ -29,50 +29,57 @@ def bit(mask, t):
 
 
 @njit(**OPTIONS)
-def first_touch(x, t, end, down, up):
-    """First bar in [t, end) whose range reaches `down` or `up` (inclusive), or `end`. Blocks whose extremes reach neither are skipped.
+def first_touch(x, s, t, end, down, up):
+    """First bar in [t, end) whose range reaches `down` or `up` (inclusive), or `end`; blocks whose extremes reach neither are skipped.
 
-    Bars are asked eight at a time, which compiles to vector comparisons."""
-    low, high, low0, high0, low1, high1 = x.low, x.high, x.low0, x.high0, x.low1, x.high1
+    `s.lowest` and `s.highest` take in the bars before it.
+    """
+    lowest, highest = s.lowest, s.highest
     while t < end:
-        if (t & (FINE - 1)) == 0:
-            if (t & (COARSE - 1)) == 0 and t + COARSE <= end and read(low1, t >> 12) > down and read(high1, t >> 12) < up:
-                t += COARSE
-                continue
-            if t + FINE <= end and read(low0, t >> 6) > down and read(high0, t >> 6) < up:
-                t += FINE
-                continue
-        stop = min(end, (t | (FINE - 1)) + 1)
-        while t + 8 <= stop:
-            hit = False
-            for i in range(8):
-                hit |= (read(low, t + i) <= down) | (read(high, t + i) >= up)
-            if hit:
-                break
-            t += 8
+        step, a, z = 0, 0.0, 0.0
+        if (t & 63) == 0:  # coarse blocks first: fine ones are more to read
+            if (t & 511) == 0:
+                if (t & 4095) == 0 and t + 4096 <= end:
+                    step, a, z = 4096, read(x.low1, t >> 12), read(x.high1, t >> 12)
+                if t + 512 <= end and (step == 0 or not (a > down and z < up)):
+                    step, a, z = 512, read(x.low512, t >> 9), read(x.high512, t >> 9)
+            if t + 64 <= end and (step == 0 or not (a > down and z < up)):
+                step, a, z = 64, read(x.low0, t >> 6), read(x.high0, t >> 6)
+        if (t & 7) == 0 and t + 8 <= end and (step == 0 or not (a > down and z < up)):
+            step, a, z = 8, read(x.low8, t >> 3), read(x.high8, t >> 3)
+        if step != 0 and a > down and z < up:
+            lowest = a if a < lowest else lowest
+            highest = z if z > highest else highest
+            t += step
+            continue
+        prefetch(x.open, t)  # the exit is near
+        prefetch(x.close, t)
+        stop = min(end, (t | 7) + 1)
         while t < stop:
-            if read(low, t) <= down or read(high, t) >= up:
+            a, z = read(x.low, t), read(x.high, t)
+            if a <= down or z >= up:
+                s.lowest, s.highest = lowest, highest
                 return t
+            lowest = a if a < lowest else lowest
+            highest = z if z > highest else highest
             t += 1
+    s.lowest, s.highest = lowest, highest
     return end
 
 
 @njit(**OPTIONS)
 def extremes(x, t, end, lowest, highest):
     """Lowest low and highest high of bars [t, end), with what was seen before."""
-    low, high, low0, high0, low1, high1 = x.low, x.high, x.low0, x.high0, x.low1, x.high1
     while t < end:
-        if (t & (FINE - 1)) == 0 and t + FINE <= end:
-            if (t & (COARSE - 1)) == 0 and t + COARSE <= end:
-                a, z, t = read(low1, t >> 12), read(high1, t >> 12), t + COARSE
+        if (t & 63) == 0 and t + 64 <= end:
+            if (t & 4095) == 0 and t + 4096 <= end:
+                a, z, t = read(x.low1, t >> 12), read(x.high1, t >> 12), t + 4096
             else:
-                a, z, t = read(low0, t >> 6), read(high0, t >> 6), t + FINE
-            lowest = a if a < lowest else lowest
-            highest = z if z > highest else highest
+                a, z, t = read(x.low0, t >> 6), read(x.high0, t >> 6), t + 64
+        elif (t & 7) == 0 and t + 8 <= end:
+            a, z, t = read(x.low8, t >> 3), read(x.high8, t >> 3), t + 8
         else:
-            stop = min(end, (t | (FINE - 1)) + 1)
-            while t < stop:
-                a, z, t = read(low, t), read(high, t), t + 1
-                lowest = a if a < lowest else lowest
-                highest = z if z > highest else highest
+            a, z, t = read(x.low, t), read(x.high, t), t + 1
+        lowest = a if a < lowest else lowest
+        highest = z if z > highest else highest
     return lowest, highest

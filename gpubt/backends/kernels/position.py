@@ -17,7 +17,7 @@ STATE = np.dtype(
     [
         *((name, "f8") for name in ("equity", "price", "units", "fees", "initial_units", "risk", "stop", "target", "liquidation")),
         *((name, "f8") for name in ("trail", "trail_from", "even_from", "even", "extreme", "anchor", "atr", "distance", "own_target")),
-        *((name, "f8") for name in ("order_level", "order_limit")),
+        *((name, "f8") for name in ("order_level", "order_limit", "lowest", "highest")),
         *((name, "i8") for name in ("alone", "side", "entry_bar", "first", "inside", "legs", "rung", "targets", "laddered", "ambiguous")),
         *((name, "i8") for name in ("row", "closed", "positions", "left_at", "leaving", "flat_until")),
         *((name, "i8") for name in ("entering", "entering_signal", "adds", "order_side", "order_signal", "order_last", "armed")),
@@ -239,7 +239,7 @@ def fill(x, p, entry, s, t, signal, side, reference, order, inside):
         s.trail_from = level(p.trail_kind, p.trail_activation, price, side, s.atr, 0.0, np.nan)
         s.even_from = level(p.even_kind, p.even_value, price, side, s.atr, risk, np.nan)
         s.even = price * (1.0 + side * p.even_plus)
-        s.rung = 0
+        s.rung, s.lowest, s.highest = 0, INF, -INF
         next_target(s)
     set_liquidation(p, s)
 
@@ -275,8 +275,9 @@ def set_levels(x, p, entry, s, side, signal, price):
 
 
 @njit(**OPTIONS)
-def book(x, p, s, row, t, units, entry_fees, entry, entry_bar, first, inside, risk, price, reason):
-    """Write the ledger row of `units` of a leg closed in bar `t` at `price`, and realise its pnl."""
+def book(p, s, row, t, units, entry_fees, entry, entry_bar, lowest, highest, risk, price, reason):
+    """Write the ledger row of `units` of a leg closed in bar `t` at `price`, and realise its pnl. `lowest` and `highest` are the extremes
+    of the bars that it was open through."""
     side = s.side
     exit_fees = 0.0 if reason == k.END_OF_DATA and p.end_free != 0 else commission(p, units, price)
     accrued = ((carry(p, side) * units) * entry) * (t - entry_bar)
@@ -284,10 +285,6 @@ def book(x, p, s, row, t, units, entry_fees, entry, entry_bar, first, inside, ri
     shortfall = 0.0
     if p.liquidate != 0 and s.alone == 0 and pnl < -s.equity:
         shortfall, pnl = -s.equity - pnl, -s.equity
-    lowest, highest = INF, -INF
-    if inside != 0 and t > entry_bar:
-        lowest = highest = read(x.close, entry_bar)
-    lowest, highest = extremes(x, first, t, lowest, highest)
     lowest = price if price < lowest else lowest
     highest = price if price > highest else highest
     against, favourable = (lowest, highest) if side > 0 else (highest, lowest)
@@ -315,11 +312,12 @@ def close(x, p, s, t, reference, reason, at_open):
     free = reason == k.TARGET or (reason == k.END_OF_DATA and p.end_free != 0)
     price = reference if free else slipped(x, p, reference, -s.side, t)
     row = trade_at(s.ledger, s.row + s.closed)
-    book(x, p, s, row, t, s.units, s.fees, s.price, s.entry_bar, s.first, s.inside, s.risk, price, reason)
+    book(p, s, row, t, s.units, s.fees, s.price, s.entry_bar, s.lowest, s.highest, s.risk, price, reason)
     for j in range(1, s.legs):
         leg = trade_at(s.ledger, s.row + j)
         first = leg.entry_bar if p.entry_at == k.AT_OPEN and p.exposed_later == 0 else leg.entry_bar + 1
-        book(x, p, s, leg, t, leg.units, leg.entry_fees, leg.entry_price, leg.entry_bar, first, 0, leg.r_multiple, price, reason)
+        lowest, highest = extremes(x, first, t, INF, -INF)
+        book(p, s, leg, t, leg.units, leg.entry_fees, leg.entry_price, leg.entry_bar, lowest, highest, leg.r_multiple, price, reason)
     s.row += s.closed
     s.side, s.leaving, s.positions = 0, 0, s.positions + 1
     s.left_at = 2 * t + (0 if at_open else 1)
@@ -340,7 +338,7 @@ def fill_targets(x, p, s, t, reach, at_level, price, at_open):
         if units > 0.0:
             fees = s.fees * (units / s.units)
             row = trade_at(s.ledger, s.row + s.closed)
-            book(x, p, s, row, t, units, fees, s.price, s.entry_bar, s.first, s.inside, s.risk, reference, k.TARGET)
+            book(p, s, row, t, units, fees, s.price, s.entry_bar, s.lowest, s.highest, s.risk, reference, k.TARGET)
             s.units, s.fees = s.units - units, s.fees - fees
             set_liquidation(p, s)
         next_target(s)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS, next_bit_at, read
+from gpubt.backends.kernels.bits import OPTIONS, next_bit_at, prefetch, read
 from gpubt.backends.kernels.inside import disagree, in_detail, look
-from gpubt.backends.kernels.market import COARSE, FINE, INF, bit, first_touch, optional
+from gpubt.backends.kernels.market import INF, bit, first_touch, optional
 from gpubt.backends.kernels.position import (
     better,
     close,
@@ -27,6 +27,7 @@ from gpubt.backends.kernels.position import (
 from gpubt.simulate import layout as k
 
 NEVER = np.int64(2**62)
+AHEAD = 6  # entries of a list whose bars are asked for before their turn
 
 
 @njit(**OPTIONS)
@@ -183,8 +184,7 @@ def at_close(x, n, p, entry, s, t):
         elif t == n - 1:
             close(x, p, s, t, c, k.END_OF_DATA, False)
         else:
-            if s.first <= t:
-                s.extreme = better(s, read(x.high if side > 0 else x.low, t))
+            see(x, s, t, c)
             s.leaving = 1 if exits or reverses else 0
             if reverses and p.cooldown == 0 and s.alone == 0:
                 want(x, n, p, entry, s, t, -side, 0)
@@ -195,6 +195,19 @@ def at_close(x, n, p, entry, s, t):
         tend(x, n, s, t)
     if s.alone == 0 and wanted != 0 and not consumed and t >= s.flat_until:
         want(x, n, p, entry, s, t, wanted, 0)
+
+
+@njit(**OPTIONS)
+def see(x, s, t, c):
+    """A bar at whose close the position is still open: its range counts for excursions and the trailing stop. The own bar of a fill inside
+    counts by its close, and for the excursions only."""
+    low, high = c, c
+    if s.first <= t:
+        low, high = read(x.low, t), read(x.high, t)
+        s.extreme = better(s, high if s.side > 0 else low)
+    elif s.inside == 0:
+        return
+    take(s, low, high)
 
 
 @njit(**OPTIONS)
@@ -311,7 +324,7 @@ def next_in_position(x, n, p, s, t):
     stop, _ = effective_stop(p, s, s.extreme)
     down, up = (stop, s.target) if long else (s.target, stop)
     down = down if down > 0.0 else -INF  # prices are positive, so an unlevered account is never liquidated long
-    return first_touch(x, t, end, down, up) if down > -INF or up < INF else end
+    return first_touch(x, s, t, end, down, up)
 
 
 @njit(**OPTIONS)
@@ -326,43 +339,64 @@ def next_for_order(x, n, p, s, t):
         end = min(end, s.next_long_entry if long else s.next_short_entry)
     falls = p.order == k.LIMIT or s.armed != 0
     reach = s.order_limit if s.armed != 0 else s.order_level
-    return first_touch(x, t, end, reach, INF) if falls == long else first_touch(x, t, end, -INF, reach)
+    return first_touch(x, s, t, end, reach, INF) if falls == long else first_touch(x, s, t, end, -INF, reach)
 
 
 @njit(**OPTIONS)
 def first_moving_touch(x, p, s, t, end):
     """`first_touch` with a stop that follows the best price of the bars before. A block is skipped when its range stays clear even of the
     stop that its own best price would raise."""
-    side, target, extreme = s.side, s.target, s.extreme
-    against, best = (x.low, x.high) if side > 0 else (x.high, x.low)
-    against0, best0 = (x.low0, x.high0) if side > 0 else (x.high0, x.low0)
-    against1, best1 = (x.low1, x.high1) if side > 0 else (x.high1, x.low1)
-    same_bar = p.trail_same_bar != 0
+    long = s.side > 0
     while t < end:
-        if (t & (COARSE - 1)) == 0 and t + COARSE <= end:
-            b = t >> 12
-            top = read(best1, b) if side * (read(best1, b) - extreme) > 0.0 else extreme
-            if side * (read(against1, b) - effective_stop(p, s, top)[0]) > 0.0 and side * (read(best1, b) - target) < 0.0:
-                extreme, t = top, t + COARSE
-                continue
-        if (t & (FINE - 1)) == 0 and t + FINE <= end:
-            b = t >> 6
-            top = read(best0, b) if side * (read(best0, b) - extreme) > 0.0 else extreme
-            if side * (read(against0, b) - effective_stop(p, s, top)[0]) > 0.0 and side * (read(best0, b) - target) < 0.0:
-                extreme, t = top, t + FINE
-                continue
-        stop = min(end, (t | (FINE - 1)) + 1)
+        size = 4096
+        while size > 1 and not (t & (size - 1) == 0 and t + size <= end and clear(x, p, s, t, size)):
+            size >>= 3
+        if size > 1:
+            low, high = block_range(x, t, size)
+            take(s, low, high)
+            s.extreme = better(s, high if long else low)
+            t += size
+            continue
+        stop = min(end, (t | 7) + 1)
         while t < stop:
-            high = read(best, t)
-            top = high if side * (high - extreme) > 0.0 else extreme
-            level = effective_stop(p, s, top if same_bar else extreme)[0]
-            if side * (read(against, t) - level) <= 0.0 or side * (high - target) >= 0.0:
-                s.extreme = extreme
+            low, high = read(x.low, t), read(x.high, t)
+            against, best = (low, high) if long else (high, low)
+            extreme = better(s, best)
+            level = trailed_stop(p, s, s.extreme, extreme if p.trail_same_bar != 0 else s.extreme)[0]
+            if s.side * (against - level) <= 0.0 or s.side * (best - s.target) >= 0.0:
                 return t
-            extreme = top
+            take(s, low, high)
+            s.extreme = extreme
             t += 1
-    s.extreme = extreme
     return end
+
+
+@njit(**OPTIONS)
+def block_range(x, t, size):
+    """Lowest low and highest high of the block of `size` bars at `t`."""
+    if size == 8:
+        return read(x.low8, t >> 3), read(x.high8, t >> 3)
+    if size == 64:
+        return read(x.low0, t >> 6), read(x.high0, t >> 6)
+    if size == 512:
+        return read(x.low512, t >> 9), read(x.high512, t >> 9)
+    return read(x.low1, t >> 12), read(x.high1, t >> 12)
+
+
+@njit(**OPTIONS)
+def clear(x, p, s, t, size):
+    """Whether the block of `size` bars at `t` touches neither the target nor the stop, wherever in it the best price is."""
+    low, high = block_range(x, t, size)
+    against, best = (low, high) if s.side > 0 else (high, low)
+    stop, _ = effective_stop(p, s, better(s, best))
+    return s.side * (against - stop) > 0.0 and s.side * (best - s.target) < 0.0
+
+
+@njit(**OPTIONS)
+def take(s, low, high):
+    """A range that the position was open through."""
+    s.lowest = low if low < s.lowest else s.lowest
+    s.highest = high if high > s.highest else s.highest
 
 
 @njit(**OPTIONS)
@@ -389,11 +423,23 @@ def ride(x, n, p, entry, s, bar_by_bar, signal, side):
 
 
 @njit(**OPTIONS)
+def fetch_entry(x, t):
+    """Ask for what a trade that begins at bar `t` reads first."""
+    for column in (x.open, x.close, x.low, x.high):
+        prefetch(column, t + 1)
+    for blocks in (x.low8, x.high8):
+        prefetch(blocks, (t + 1) >> 3)
+        prefetch(blocks, ((t + 1) >> 3) + 7)
+
+
+@njit(**OPTIONS)
 def walk_list(x, n, p, entries, s, bar_by_bar, rows, width, start, end):
-    """positions=list, entries [start, end): those of entry i are the `rows[i]` rows of the ledger from `i * width`. `entries` is the address
-    of ENTRY records. Threads share them."""
+    """positions=list, entries [start, end): those of entry i are the `rows[i]` rows of the ledger from `i * width`. `entries` is the
+    address of ENTRY records. Threads share them."""
     begin(s, p, 1)
     for i in range(start, end):
+        if i + AHEAD < end:
+            fetch_entry(x, entry_at(entries, i + AHEAD).bar)
         entry = entry_at(entries, i)
         s.equity, s.row, s.next_session = p.capital, i * width, -1
         ride(x, n, p, entry, s, bar_by_bar, entry.bar, 1 if entry.side == k.LONG else -1)
