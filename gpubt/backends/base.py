@@ -105,11 +105,12 @@ class Backend(ABC):
         return self._simulate_list(market, calendars, entries, levels, rungs, params, mode == "bar")
 
     def account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, mode: str
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, mode: str
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
         """The `layout.TALLY` record (shape (1,)) of a ledger, and equity at `ends`, the last bars of the return periods.
-        `risk_free` is the rate of one period."""
-        return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), capital, risk_free, mode != "bar")
+        `params` is one `layout.PARAMS` record, of which capital and carry count; `risk_free` is the rate of one period."""
+        self._check(params, layout.PARAMS)
+        return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), params, risk_free, mode != "bar")
 
     def ledger(self, trades: NDArray[Any], positions: str) -> Ledger:
         """A ledger of `layout.TRADE` records from the host, for `account`."""
@@ -170,7 +171,7 @@ class Backend(ABC):
 
     @abstractmethod
     def _account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, skip: bool
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]: ...
 
     @abstractmethod

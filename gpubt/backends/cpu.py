@@ -66,7 +66,7 @@ class CpuBackend(Backend):
     ) -> Ledger:
         most = (capacity(masks["long_entry"], masks["short_entry"]) + 1) * (len(rungs) + 1)
         ledger, skipped = np.zeros(most, layout.TRADE), np.zeros(len(layout.SKIPS), np.int64)
-        entry, state, base = parameter_entry(params), _account(ledger, skipped, rungs), np.zeros(1, STATE)
+        entry, state, base = parameter_entry(params), _state(ledger, skipped, rungs), np.zeros(1, STATE)
         given = (_table(market, masks, levels)[0], market.n, params[0], entry[0], state[0])
         if positions == "overlapping":
             left = np.empty(min(int(params["max_open"][0]), most), np.int64)
@@ -92,7 +92,7 @@ class CpuBackend(Backend):
         def work(start: int, end: int) -> None:
             skipped = np.zeros(len(layout.SKIPS), np.int64)
             totals.append(skipped)
-            state, first = _account(ledger, skipped, rungs)[0], np.uint64(entries.ctypes.data)
+            state, first = _state(ledger, skipped, rungs)[0], np.uint64(entries.ctypes.data)
             simulate.walk_list(table[0], market.n, params[0], first, state, bar_by_bar, counts, width, start, end)
 
         self._share(work, len(entries), 1024)
@@ -100,15 +100,18 @@ class CpuBackend(Backend):
         return Ledger(rows, len(rows), np.sum(totals, axis=0, dtype=np.int64), "list")
 
     def _account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, skip: bool
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        out, state = np.zeros(1, layout.TALLY), np.zeros(1, account.STATE)
-        sums, equity = np.zeros((3, account.LANES)), np.empty(len(ends))
+        out, sums, equity = np.zeros(1, layout.TALLY), np.zeros((3, account.LANES)), np.empty(len(ends))
+        addresses = {"ends": ends.ctypes.data, "equity": equity.ctypes.data, "sums": sums.ctypes.data}
+        state = layout.record(account.STATE, periods=len(ends), skip=skip, risk_free=risk_free, **addresses)
+        rows = np.ascontiguousarray(ledger.rows)
+        given = (_table(market, {}, {})[0], market.n, params[0], np.uint64(rows.ctypes.data), len(rows))
         if ledger.positions == "single":
-            account.account(market.prices, ledger.rows, ends, capital, risk_free, skip, state[0], sums, equity, out[0])
+            account.account(*given, state[0], out[0])
         else:
-            exits = np.argsort(ledger.rows["exit_bar"], kind="stable")
-            account.account_list(market.prices, ledger.rows, exits, ends, capital, risk_free, skip, state[0], sums, equity, out[0])
+            exits = np.argsort(rows["exit_bar"], kind="stable")
+            account.account_list(*given, np.uint64(exits.ctypes.data), state[0], out[0])
         return out, equity
 
     def _place(self, array: NDArray[Any]) -> Array:
@@ -135,7 +138,7 @@ class CpuBackend(Backend):
             list(pool.map(work, bounds[:-1], bounds[1:]))
 
 
-def _account(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]) -> NDArray[Any]:
+def _state(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]) -> NDArray[Any]:
     """One STATE record that writes to these arrays, which must outlive it."""
     addresses = {"ledger": ledger.ctypes.data, "skipped": skipped.ctypes.data, "rungs": rungs.ctypes.data}
     return layout.record(STATE, **addresses)

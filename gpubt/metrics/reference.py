@@ -15,27 +15,39 @@ LANES = 8
 def tally(
     trades: Sequence[dict[str, Any]], equity: Sequence[float], ends: Sequence[int], capital: float, risk_free: float
 ) -> dict[str, Any]:
-    """`ends` are the last bars of the return periods, `risk_free` the rate of one period; `equity` is marked at every close."""
-    wins = [t for t in trades if t["pnl"] > 0.0]
-    losses = [t for t in trades if t["pnl"] < 0.0]
+    """`trades` are ledger rows, those of one position together. `ends` are the last bars of the return periods, `risk_free` the rate of one
+    period; `equity` is marked at every close."""
+    positions = by_position(trades)
+    pnl = [in_order(t["pnl"] for t in rows) for rows in positions]
+    share = [profit / in_order(t["units"] * t["entry_price"] for t in rows) for profit, rows in zip(pnl, positions, strict=True)]
     open_at_close = {bar for t in trades for bar in range(t["entry_bar"], t["exit_bar"])}
     out: dict[str, Any] = {
         "final_equity": equity[-1],
-        "gross_profit": in_order(t["pnl"] for t in wins),
-        "gross_loss": in_order(t["pnl"] for t in losses),
+        "gross_profit": in_order(x for x in pnl if x > 0.0),
+        "gross_loss": in_order(x for x in pnl if x < 0.0),
         "fees": in_order(t["fees"] for t in trades),
+        "accrued": in_order(t["accrued"] for t in trades),
+        "shortfall": in_order(t["shortfall"] for t in trades),
         "notional": in_order(t["units"] * t["entry_price"] + t["units"] * t["exit_price"] for t in trades),
-        "best": max((t["pnl_pct"] for t in trades), default=float("nan")),
-        "worst": min((t["pnl_pct"] for t in trades), default=float("nan")),
-        "trades": len(trades),
-        "wins": len(wins),
-        "losses": len(losses),
-        "bars_held": sum(max(1, t["exit_bar"] - t["entry_bar"]) for t in trades),
+        "best": max(share, default=float("nan")),
+        "worst": min(share, default=float("nan")),
+        "trades": len(positions),
+        "wins": sum(x > 0.0 for x in pnl),
+        "losses": sum(x < 0.0 for x in pnl),
+        "bars_held": sum(max(1, max(t["exit_bar"] for t in rows) - rows[0]["entry_bar"]) for rows in positions),
         "exposed": len(open_at_close),
-        "ambiguous": sum(t["ambiguous"] for t in trades),
+        "ambiguous": sum(any(t["ambiguous"] for t in rows) for rows in positions),
         "hash": signed(ledger_hash(trades)),
     }
     return out | drawdown(equity, capital) | returns([equity[end] for end in ends], capital, risk_free)
+
+
+def by_position(trades: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The rows of each position."""
+    positions: dict[int, list[dict[str, Any]]] = {}
+    for trade in trades:
+        positions.setdefault(trade["position"], []).append(trade)
+    return list(positions.values())
 
 
 def in_order(values: Any) -> float:
