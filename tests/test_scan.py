@@ -304,3 +304,4 @@ def test_kernels_have_the_codes_of_the_program() -> None:
     codes, operations = re.findall(r"enum \{ (.*?) \};", source)
     assert codes.split(", ") == [f"OP_{name}" for name in p.OPCODES]
     assert operations.split(", ") == [f"MASK_{name.upper()}" for name in p.COMBINE]
+    assert f"LATCH_CHUNK = {cuda_scan.LATCH_CHUNK}," in source
