@@ -210,11 +210,19 @@ class Costs:
 
 
 @dataclass
+class Finer:
+    """`path` is a Parquet or CSV file of finer bars of the same symbol, which tell what happened inside a bar; null: none."""
+
+    path: str | None = None
+
+
+@dataclass
 class Sim:
     """`mode` is event (skips bars where nothing can happen) or bar (visits each one): the same ledger to the bit."""
 
     mode: str = "event"
     same_bar: str = "stop_first"
+    detail: Finer = field(default_factory=Finer)
 
 
 @dataclass

@@ -32,8 +32,9 @@ class Signals:
         return tuple(union(*map(reads, self.rules())))
 
 
-def compile_strategy(strategy: Strategy) -> Signals:
-    """The rules of `strategy`; those of a side that `strategy.side` excludes are checked, then dropped.
+def compile_strategy(strategy: Strategy, cross: str = "default") -> Signals:
+    """The rules of `strategy`; those of a side that `strategy.side` excludes are checked, then dropped. `cross` (one of READINGS) is
+    what makes a crossing where the rule does not say it.
 
     Raises ConfigError for a text outside the grammar, names that collide or that nothing reads, circular indicators, no entry rule.
     """
@@ -43,7 +44,7 @@ def compile_strategy(strategy: Strategy) -> Signals:
     rules: dict[str, Rule | None] = {}
     for side in ("long", "short"):
         for what, text in (("entry", getattr(strategy, side).entry), ("exit", getattr(strategy, side).exit)):
-            rule = None if text is None else parse_rule(text, names, f"strategy.{side}.{what}")
+            rule = None if text is None else parse_rule(text, names, f"strategy.{side}.{what}", cross)
             rules[f"{side}_{what}"] = rule if strategy.side in ("both", side) else None
     for name in strategy.params:
         if name not in names.read:
