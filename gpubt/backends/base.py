@@ -72,6 +72,23 @@ class Backend(ABC):
         masks = self._scan(program, series, n)
         return {name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS}
 
+    def run(
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        entries: NDArray[Any] | None,
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        *,
+        mode: str,
+        positions: str,
+    ) -> Ledger:
+        """`simulate_list` of a table of entries, else `simulate`."""
+        if entries is not None:
+            return self.simulate_list(market, masks, entries, levels, rungs, params, mode)
+        return self.simulate(market, masks, levels, rungs, params, mode, positions)
+
     def simulate(
         self,
         market: Market,

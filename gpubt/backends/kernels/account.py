@@ -1,8 +1,8 @@
 """The account in numba: marks, drawdown, return sums, hash. `metrics/reference.py` is its specification.
 
 Between fills equity is a line, `base + q * (close - ref)` less what has accrued. Without carry it is monotone in the close, and rounding
-keeps order: so a block of bars is decided by its lowest and highest close. Bars are read only where both a new peak and a new worst drawdown
-are possible, or where the bar itself is wanted. With carry a block is skipped when bounds show that it has neither.
+keeps order: so a block of bars is decided by its lowest and highest close. Bars are read only where both a new peak and a new worst
+drawdown are possible, or where the bar itself is wanted. With carry a block is skipped when bounds show that it has neither.
 
 `x` is the market's record of addresses, `s` the account being marked.
 """
