@@ -49,9 +49,8 @@ def measure(backend: Backend, market: Market, ledger: Ledger, bars: Bars, config
         return tally[0], equity, figures(tally[0], capital=config.capital, bars=bars.n, periods=len(ends), per_year=per_year)
 
     tally, equity, metrics = finish(ledger, parameters(config, bars.spacing))
-    held_tally, held_equity, held = finish(
-        backend.ledger(hold(bars, config.capital), "single"), layout.record(layout.PARAMS, capital=config.capital)
-    )
+    free = layout.record(layout.PARAMS, capital=config.capital)
+    held_tally, held_equity, held = finish(backend.ledger(hold(bars, config.capital), "single"), free)
     return Measured(
         ends, equity, metrics, held, int(tally["hash"]) & (2**64 - 1), tally, held_tally, held_equity, returns, per_year, snapped
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS, bit_pattern, read, read_word, write
+from gpubt.backends.kernels.bits import INNER, OPTIONS, bit_pattern, read, read_word, write
 from gpubt.backends.kernels.position import trade_at
 from gpubt.simulate import layout as k
 
@@ -35,33 +35,33 @@ STATE = np.dtype(
 )
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def mark(s, price, t):
     """Equity with the close `price` of bar `t`."""
     equity = s.base + s.q * (price - s.ref)
     return equity if s.slope == 0.0 else equity - (s.slope * (t - s.since) - s.late)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def set_line(s, base, q, ref):
     s.base, s.q, s.ref, s.slope, s.late = base, q, ref, 0.0, 0.0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def clear_of_rounding(peak, deepest):
     """Below this equity the exact test `1 - equity / peak > deepest` is made. The margin is several times its rounding error, so that no
     division is needed above."""
     return peak * ((1.0 - deepest) + 4e-15)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def new_peak(s, peak, start, end):
     s.peak, s.peak_from, s.peak_to = peak, start, end
     s.peak_base, s.peak_q, s.peak_ref = s.base, s.q, s.ref
     s.floor = clear_of_rounding(peak, s.deepest)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def new_fall(x, s, fall):
     if fall > s.deepest:
         s.deepest, s.end = fall, -1
@@ -69,7 +69,7 @@ def new_fall(x, s, fall):
         s.floor = clear_of_rounding(s.peak, fall)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def see(x, s, t, equity):
     """One marked bar."""
     if equity > s.peak:
@@ -80,7 +80,7 @@ def see(x, s, t, equity):
         new_fall(x, s, 1.0 - equity / s.peak)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def peak_bar(x, s):
     """The bar of the running peak. A stretch of several bars has no carry."""
     t = s.peak_from
@@ -90,7 +90,7 @@ def peak_bar(x, s):
     return t
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def see_block(x, s, t, size, bottom, top):
     """A whole block, when it can be decided by its extremes; False when its bars must be read."""
     low, high = (bottom, top) if s.q >= 0.0 else (top, bottom)
@@ -108,7 +108,7 @@ def see_block(x, s, t, size, bottom, top):
     return True
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def see_bars(x, s, t, end):
     """Peak and drawdown over the closes of bars [t, end)."""
     if s.q == 0.0:
@@ -136,7 +136,7 @@ def see_bars(x, s, t, end):
             t += 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_returns(x, s, end):
     """The return periods that end before bar `end`."""
     while s.next_end < end:
@@ -154,13 +154,13 @@ def add_returns(x, s, end):
         next_period(s, i + 1)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def next_period(s, i):
     s.period = i
     s.next_end = np.int64(read_word(s.ends, i)) if i < s.periods else np.int64(2**62)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def stretch(x, s, t, end):
     """Mark bars [t, end) by the line."""
     see_bars(x, s, t, end)
@@ -168,26 +168,26 @@ def stretch(x, s, t, end):
         add_returns(x, s, end)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def pairwise(s, i):
     v = s.sums
     left = (read(v, i) + read(v, i + 1)) + (read(v, i + 2) + read(v, i + 3))
     return left + ((read(v, i + 4) + read(v, i + 5)) + (read(v, i + 6) + read(v, i + 7)))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def mix(h, word):
     h = (h ^ word) * HASH_FACTOR
     return h ^ (h >> np.uint64(32))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def pattern(value):
     """The bits of a double, -0.0 as 0.0."""
     return bit_pattern(value + 0.0)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_row(out, h, t):
     """A ledger row's share of the tally; the hash with it."""
     out.fees += t.fees
@@ -199,7 +199,7 @@ def add_row(out, h, t):
     return mix(mix(h, pattern(t.units)), pattern(t.pnl))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_position(out, pnl, share, bars, ambiguous):
     """A position's share: its pnl, that as a fraction of what was paid, bars held."""
     if pnl > 0.0:
@@ -215,7 +215,7 @@ def add_position(out, pnl, share, bars, ambiguous):
     out.trades += 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_trades(ledger, count, out):
     """Everything in the tally that comes from trades alone, in ledger order. Rows of one position stand together."""
     out.best, out.worst = np.nan, np.nan
@@ -239,7 +239,7 @@ def add_trades(ledger, count, out):
     out.hash = np.int64(h)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def finish(s, equity, n, out):
     out.final_equity = equity
     out.drawdown = s.deepest
@@ -249,7 +249,7 @@ def finish(s, equity, n, out):
     out.sum_return, out.sum_square, out.sum_downside = pairwise(s, 0), pairwise(s, LANES), pairwise(s, 2 * LANES)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def begin(s, capital):
     set_line(s, capital, 0.0, 0.0)
     s.peak, s.peak_base, s.before, s.end = capital, capital, capital, -1
@@ -258,7 +258,7 @@ def begin(s, capital):
     next_period(s, 0)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def open_line(s, p, equity, ledger, i, end, bar):
     """The line of those of rows [i, end) that are open at the close of `bar`; the next bar on which one of them enters or leaves."""
     fees = q = shift = slope = late = ref = 0.0
@@ -280,7 +280,7 @@ def open_line(s, p, equity, ledger, i, end, bar):
     return next_bar
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def mark_position(x, s, p, equity, ledger, i, end):
     """Mark the bars of one position, rows [i, end); returns equity after it."""
     bar = trade_at(ledger, i).entry_bar
