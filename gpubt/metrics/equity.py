@@ -66,9 +66,7 @@ def _rows(trades: NDArray[Any], capital: float, carry: tuple[float, float]) -> L
     """Any positions of single accounts: a line from each bar on which a row of the position enters or leaves."""
     found: list[tuple[float, ...]] = [(0, capital, 0.0, 0.0, 0.0, 0.0, 0)]
     equity = capital
-    firsts = np.flatnonzero(np.append(True, np.diff(trades["position"]) != 0)) if len(trades) else np.zeros(0, int)
-    for first, end in zip(firsts, np.append(firsts[1:], len(trades)), strict=True):
-        rows = trades[first:end]
+    for rows in np.split(trades, np.flatnonzero(np.diff(trades["position"])) + 1) if len(trades) else ():
         for bar in np.unique(np.concatenate([rows["entry_bar"], rows["exit_bar"]])):
             for pnl in rows["pnl"][rows["exit_bar"] == bar]:
                 equity += float(pnl)
