@@ -108,10 +108,8 @@ def some(rng: np.random.Generator, names: tuple[str, ...], *values: float) -> di
 
 def expressions(rng: np.random.Generator) -> dict[str, str]:
     """The price of a level for each side."""
-    return {
-        side: f"{pick(rng, 'close', 'low', 'high', 'sma(close, 4)', 'lowest(low, 5)', 'highest(high, 5)')} {pick(rng, '+', '-')} {pick(rng, 0, 0.01, 1)}"
-        for side in ("long", "short")
-    }
+    bases = ("close", "low", "high", "sma(close, 4)", "lowest(low, 5)", "highest(high, 5)")
+    return {side: f"{pick(rng, *bases)} {pick(rng, '+', '-')} {pick(rng, 0, 0.01, 1)}" for side in ("long", "short")}
 
 
 def level(rng: np.random.Generator, names: tuple[str, ...]) -> dict[str, Any]:
@@ -131,11 +129,13 @@ def entry_of(rng: np.random.Generator, single: bool) -> Entry:
     order = pick(rng, "market", "market", "limit", "stop", "stop_limit")
     names = ("pct", "offset", "atr")
     needs = {"market": (), "limit": ("limit",), "stop": ("stop",), "stop_limit": ("limit", "stop")}[order]
-    levels = {name: OrderLevel(**level(rng, names)) for name in needs}
-    valid = pick(rng, None, 1, 5) if needs else None
-    cooldown = pick(rng, 0, 0, 1, 5) if single else 0
     return Entry(
-        order, pick(rng, "next_open", "close"), valid_bars=valid, cooldown=cooldown, reentry_same_bar=pick(rng, True, False), **levels
+        order,
+        pick(rng, "next_open", "close"),
+        valid_bars=pick(rng, None, 1, 5) if needs else None,
+        cooldown=pick(rng, 0, 0, 1, 5) if single else 0,
+        reentry_same_bar=pick(rng, True, False),
+        **{name: OrderLevel(**(level(rng, names) or {"pct": 0.01})) for name in needs},
     )
 
 
@@ -174,6 +174,7 @@ def configuration(rng: np.random.Generator) -> Config:
         gap=pick(rng, None, "open", "level"),
         exposed=pick(rng, None, "entry_bar", "next_bar"),
     )
+    sizes = some(rng, ("percent_equity", "fixed_units", "fixed_cash"), 0.5, 1.0, 2.5)
     positions = pick(rng, "single", "single", "overlapping", "list")
     single = positions == "single"
     entry = entry_of(rng, single)
@@ -183,7 +184,7 @@ def configuration(rng: np.random.Generator) -> Config:
         strategy=Strategy("fuzz", "", {}, {}, pick(rng, "both", "long", "short"), Rules(*optional[:2]), Rules(*optional[2:])),
         exits=exits,
         sizing=Sizing(
-            **some(rng, ("percent_equity", "fixed_units", "fixed_cash", *(["risk_percent"] if stop else [])), 0.5, 1.0, 2.5),
+            **({"risk_percent": 0.01} if stop and rng.random() < 0.2 else sizes),
             lot=pick(rng, None, 0.1),
             max_leverage=pick(rng, None, 2.0, 20.0),
             maintenance=pick(rng, None, 0.05),
@@ -191,7 +192,7 @@ def configuration(rng: np.random.Generator) -> Config:
         ),
         costs=Costs(
             Commission(pick(rng, 0.0, 0.001), pick(rng, 0.0, 0.01), pick(rng, 0.0, 1.0), pick(rng, 0.0, 2.0)),
-            Slippage(pick(rng, 0.0, 0.0005, 0.03), pick(rng, 0.0, 1.0), pick(rng, None, 0.01, 0.01, 0.01), pick(rng, 0.0, 0.0, 0.1)),
+            Slippage(pick(rng, 0.0, 0.0005, 0.03), pick(rng, 0.0, 1.0), 0.01, pick(rng, 0.0, 0.0, 0.1)),
             pick(rng, 0.0, 0.0, 0.02),
             Carry(**some(rng, ("annual", "per_bar"), 0.0001, -0.0001)),
             Carry(**some(rng, ("annual", "per_bar"), 0.0001, 0.01)),
