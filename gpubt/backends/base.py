@@ -105,15 +105,17 @@ class Backend(ABC):
         return self._simulate_list(market, calendars, entries, levels, rungs, params, mode == "bar")
 
     def account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, mode: str
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, mode: str
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        """The `layout.TALLY` record (shape (1,)) of a ledger, and equity at `ends`, the last bars of the return periods.
-        `risk_free` is the rate of one period."""
-        return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), capital, risk_free, mode != "bar")
+        """The `layout.TALLY` record (shape (1,)) of a ledger, and equity at `ends`, the last bars of the return periods. Of `params`, one
+        `layout.PARAMS` record (shape (1,)), capital and carry count. `risk_free` is the rate of one period."""
+        self._check(params, layout.PARAMS)
+        return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), params, risk_free, mode != "bar")
 
     def ledger(self, trades: NDArray[Any], positions: str) -> Ledger:
         """A ledger of `layout.TRADE` records from the host, for `account`."""
-        self._check(trades[:1], layout.TRADE)
+        if trades.dtype != layout.TRADE:
+            raise ValueError(f"expected records of {layout.TRADE.names}, got {trades.dtype}")
         return Ledger(self._place(trades), len(trades), np.zeros(len(layout.SKIPS), np.int64), positions)
 
     def trades(self, ledger: Ledger) -> NDArray[Any]:
@@ -170,7 +172,7 @@ class Backend(ABC):
 
     @abstractmethod
     def _account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, skip: bool
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]: ...
 
     @abstractmethod

@@ -100,16 +100,9 @@ class CpuBackend(Backend):
         return Ledger(rows, len(rows), np.sum(totals, axis=0, dtype=np.int64), "list")
 
     def _account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, skip: bool
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        out, state = np.zeros(1, layout.TALLY), np.zeros(1, account.STATE)
-        sums, equity = np.zeros((3, account.LANES)), np.empty(len(ends))
-        if ledger.positions == "single":
-            account.account(market.prices, ledger.rows, ends, capital, risk_free, skip, state[0], sums, equity, out[0])
-        else:
-            exits = np.argsort(ledger.rows["exit_bar"], kind="stable")
-            account.account_list(market.prices, ledger.rows, exits, ends, capital, risk_free, skip, state[0], sums, equity, out[0])
-        return out, equity
+        return account.measure(market.prices, ledger.rows, ledger.positions, ends, params[0], risk_free, skip)
 
     def _place(self, array: NDArray[Any]) -> Array:
         return array

@@ -99,7 +99,7 @@ class CudaBackend(Backend):
         return Ledger(rows, n, skipped, "list")
 
     def _account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, skip: bool
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
         out, equity = self._records(layout.TALLY, 1), self.runtime.empty(len(ends), np.float64)
         name, extra = ("account", []) if ledger.positions == "single" else ("account_list", [self._to_device(self._exit_order(ledger))])
@@ -113,7 +113,7 @@ class CudaBackend(Backend):
             *extra,
             self._to_device(ends),
             np.int64(len(ends)),
-            np.float64(capital),
+            self._to_device(params.view(np.uint8)),
             np.float64(risk_free),
             np.int64(skip),
             equity,

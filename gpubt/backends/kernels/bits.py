@@ -87,6 +87,16 @@ def increment(typingctx: Any, address: Any, index: Any) -> Any:
     return types.void(types.uint64, types.int64), codegen
 
 
+@intrinsic
+def pattern(typingctx: Any, value: Any) -> Any:
+    """The bits of a float64 as a uint64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.uint64(types.float64), codegen
+
+
 @njit(**OPTIONS)
 def next_bit_at(mask, t, end):
     """First set bit of the mask at the address `mask` at or after bar `t`, or `end`; 0 is a mask without bits."""
