@@ -31,7 +31,20 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 COUNTS = ("rows", "n_trades", "ambiguous_exits", "max_drawdown_bars")
-SUMMED = ("gross_profit", "gross_loss", "fees", "notional", "trades", "wins", "losses", "bars_held", "exposed", "ambiguous")
+SUMMED = (
+    "gross_profit",
+    "gross_loss",
+    "fees",
+    "accrued",
+    "shortfall",
+    "notional",
+    "trades",
+    "wins",
+    "losses",
+    "bars_held",
+    "exposed",
+    "ambiguous",
+)
 
 
 def run_symbols(config: Config, backend: Backend | None, folder: Path | None, log: RunLog, started: float) -> RunResult:
@@ -182,7 +195,7 @@ def totals(summaries: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[st
     return {
         "symbol": f"{len(names)} symbols",
         "symbols": list(names),
-        **{name: sum(summary[name] for summary in summaries) for name in ("rows", "rows_available", "gaps", "n_trades")},
+        **{name: sum(summary[name] for summary in summaries) for name in ("rows", "rows_available", "gaps", "n_trades", "fills")},
         "first_timestamp": min(summary["first_timestamp"] for summary in summaries),
         "last_timestamp": max(summary["last_timestamp"] for summary in summaries),
         "data_digest": hashlib.sha256("".join(summary["data_digest"] for summary in summaries).encode()).hexdigest(),

@@ -16,6 +16,7 @@ from sample_result import result
 
 import gpubt
 from gpubt import config as c
+from gpubt import limits
 from gpubt.compose import compose, configuration
 from gpubt.errors import ConfigError, GpubtError
 from gpubt.resources import folder
@@ -55,7 +56,7 @@ def test_the_defaults_are_the_dataclasses_own() -> None:
 
 
 def test_keys_with_limits_exist() -> None:
-    assert set(c.CHOICES) | set(c.RANGES) <= set(KEYS)
+    assert set(limits.CHOICES) | set(limits.RANGES) <= set(KEYS)
 
 
 @pytest.fixture

@@ -72,6 +72,23 @@ class Backend(ABC):
         masks = self._scan(program, series, n)
         return {name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS}
 
+    def run(
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        entries: NDArray[Any] | None,
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        *,
+        mode: str,
+        positions: str,
+    ) -> Ledger:
+        """`simulate_list` of a table of entries, else `simulate`."""
+        if entries is not None:
+            return self.simulate_list(market, masks, entries, levels, rungs, params, mode)
+        return self.simulate(market, masks, levels, rungs, params, mode, positions)
+
     def simulate(
         self,
         market: Market,
@@ -107,8 +124,8 @@ class Backend(ABC):
     def account(
         self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, mode: str
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        """The `layout.TALLY` record (shape (1,)) of a ledger, and equity at `ends`, the last bars of the return periods. Of `params`, one
-        `layout.PARAMS` record (shape (1,)), capital and carry count. `risk_free` is the rate of one period."""
+        """The `layout.TALLY` record (shape (1,)) of a ledger, and equity at `ends`, the last bars of the return periods.
+        `params` is one `layout.PARAMS` record, of which capital and carry count; `risk_free` is the rate of one period."""
         self._check(params, layout.PARAMS)
         return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), params, risk_free, mode != "bar")
 

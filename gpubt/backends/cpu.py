@@ -66,7 +66,7 @@ class CpuBackend(Backend):
     ) -> Ledger:
         most = (capacity(masks["long_entry"], masks["short_entry"]) + 1) * (len(rungs) + 1)
         ledger, skipped = np.zeros(most, layout.TRADE), np.zeros(len(layout.SKIPS), np.int64)
-        entry, state, base = parameter_entry(params), _account(ledger, skipped, rungs), np.zeros(1, STATE)
+        entry, state, base = parameter_entry(params), _state(ledger, skipped, rungs), np.zeros(1, STATE)
         given = (_table(market, masks, levels)[0], market.n, params[0], entry[0], state[0])
         if positions == "overlapping":
             left = np.empty(min(int(params["max_open"][0]), most), np.int64)
@@ -92,7 +92,7 @@ class CpuBackend(Backend):
         def work(start: int, end: int) -> None:
             skipped = np.zeros(len(layout.SKIPS), np.int64)
             totals.append(skipped)
-            state, first = _account(ledger, skipped, rungs)[0], np.uint64(entries.ctypes.data)
+            state, first = _state(ledger, skipped, rungs)[0], np.uint64(entries.ctypes.data)
             simulate.walk_list(table[0], market.n, params[0], first, state, bar_by_bar, counts, width, start, end)
 
         self._share(work, len(entries), 1024)
@@ -102,7 +102,7 @@ class CpuBackend(Backend):
     def _account(
         self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        return account.measure(market.prices, ledger.rows, ledger.positions, ends, params[0], risk_free, skip)
+        return account.measure(market.prices, np.ascontiguousarray(ledger.rows), ledger.positions, ends, params[0], risk_free, skip)
 
     def _place(self, array: NDArray[Any]) -> Array:
         return array
@@ -128,7 +128,7 @@ class CpuBackend(Backend):
             list(pool.map(work, bounds[:-1], bounds[1:]))
 
 
-def _account(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]) -> NDArray[Any]:
+def _state(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]) -> NDArray[Any]:
     """One STATE record that writes to these arrays, which must outlive it."""
     addresses = {"ledger": ledger.ctypes.data, "skipped": skipped.ctypes.data, "rungs": rungs.ctypes.data}
     return layout.record(STATE, **addresses)

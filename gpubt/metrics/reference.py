@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 from gpubt.simulate.layout import LONG
@@ -75,28 +74,39 @@ def _marks_list(trades: Sequence[dict[str, Any]], close: Sequence[float], capita
 def tally(
     trades: Sequence[dict[str, Any]], equity: Sequence[float], ends: Sequence[int], capital: float, risk_free: float
 ) -> dict[str, Any]:
-    """`ends` are the last bars of the return periods, `risk_free` the rate of one period; `equity` is marked at every close."""
-    positions = [list(rows) for _, rows in groupby(trades, key=lambda t: t["position"])]
-    pnls = [in_order(t["pnl"] for t in rows) for rows in positions]
-    shares = [pnl / in_order(t["units"] * t["entry_price"] for t in rows) for pnl, rows in zip(pnls, positions, strict=True)]
+    """`trades` are ledger rows, those of one position together. `ends` are the last bars of the return periods, `risk_free` the rate of one
+    period; `equity` is marked at every close."""
+    positions = by_position(trades)
+    pnl = [in_order(t["pnl"] for t in rows) for rows in positions]
+    share = [profit / in_order(t["units"] * t["entry_price"] for t in rows) for profit, rows in zip(pnl, positions, strict=True)]
     open_at_close = {bar for t in trades for bar in range(t["entry_bar"], t["exit_bar"])}
     out: dict[str, Any] = {
         "final_equity": equity[-1],
-        "gross_profit": in_order(pnl for pnl in pnls if pnl > 0.0),
-        "gross_loss": in_order(pnl for pnl in pnls if pnl < 0.0),
-        **{name: in_order(t[name] for t in trades) for name in ("fees", "accrued", "shortfall")},
+        "gross_profit": in_order(x for x in pnl if x > 0.0),
+        "gross_loss": in_order(x for x in pnl if x < 0.0),
+        "fees": in_order(t["fees"] for t in trades),
+        "accrued": in_order(t["accrued"] for t in trades),
+        "shortfall": in_order(t["shortfall"] for t in trades),
         "notional": in_order(t["units"] * t["entry_price"] + t["units"] * t["exit_price"] for t in trades),
-        "best": max(shares, default=float("nan")),
-        "worst": min(shares, default=float("nan")),
+        "best": max(share, default=float("nan")),
+        "worst": min(share, default=float("nan")),
         "trades": len(positions),
-        "wins": sum(pnl > 0.0 for pnl in pnls),
-        "losses": sum(pnl < 0.0 for pnl in pnls),
-        "bars_held": sum(max(1, rows[-1]["exit_bar"] - rows[0]["entry_bar"]) for rows in positions),
+        "wins": sum(x > 0.0 for x in pnl),
+        "losses": sum(x < 0.0 for x in pnl),
+        "bars_held": sum(max(1, max(t["exit_bar"] for t in rows) - rows[0]["entry_bar"]) for rows in positions),
         "exposed": len(open_at_close),
         "ambiguous": sum(any(t["ambiguous"] for t in rows) for rows in positions),
         "hash": signed(ledger_hash(trades)),
     }
     return out | drawdown(equity, capital) | returns([equity[end] for end in ends], capital, risk_free)
+
+
+def by_position(trades: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The rows of each position."""
+    positions: dict[int, list[dict[str, Any]]] = {}
+    for trade in trades:
+        positions.setdefault(trade["position"], []).append(trade)
+    return list(positions.values())
 
 
 def in_order(values: Any) -> float:

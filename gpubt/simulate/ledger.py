@@ -14,6 +14,7 @@ from gpubt.simulate.layout import REASONS
 if TYPE_CHECKING:
     import pyarrow as pa
 
+FIGURES = ("units", "fees", "accrued", "shortfall", "pnl", "pnl_pct", "r_multiple", "mae", "mfe")
 NAN = np.uint64(0x7FF8000000000000)
 
 
@@ -26,8 +27,7 @@ def ledger_digest(ledgers: Sequence[NDArray[Any]]) -> str:
     counts = [len(trades) for trades in ledgers]
     trades = np.concatenate(ledgers)
     symbols = np.repeat(np.arange(len(ledgers), dtype="<i4"), counts)
-    positions = np.concatenate([np.arange(count, dtype="<i4") for count in counts])
-    for column in (symbols, positions, np.zeros(len(trades), "<i4")):  # and leg
+    for column in (symbols, trades["position"].astype("<i4"), trades["leg"].astype("<i4")):
         digest.update(column.tobytes())
     for name in ("entry_bar", "exit_bar"):
         digest.update(trades[name].astype("<i8").tobytes())
@@ -66,12 +66,12 @@ def to_table(trades: NDArray[Any], time: NDArray[np.int64], symbol: str) -> pa.T
     return pa.table(
         {
             "symbol": named(np.zeros(n), [symbol]),
-            "position": column(np.arange(n, dtype=np.int32), pa.int32()),
-            "leg": column(np.zeros(n, np.int32), pa.int32()),
+            "position": column(trades["position"].astype(np.int32), pa.int32()),
+            "leg": column(trades["leg"].astype(np.int32), pa.int32()),
             "side": named(trades["side"], ["long", "short"]),
             **bar("entry"),
             **bar("exit"),
-            **{name: column(trades[name], pa.float64()) for name in ("units", "fees", "pnl", "pnl_pct", "r_multiple", "mae", "mfe")},
+            **{name: column(trades[name], pa.float64()) for name in FIGURES},
             "bars_held": column(np.maximum(1, trades["exit_bar"] - trades["entry_bar"]), pa.int64()),
             "exit_reason": named(trades["reason"], reasons),
             "ambiguous": column(trades["ambiguous"].astype(bool), pa.bool_()),

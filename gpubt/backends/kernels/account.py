@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from gpubt.backends.kernels.bits import OPTIONS, pattern, read, read_word, record_reader
+from gpubt.backends.kernels.bits import INNER, OPTIONS, bit_pattern, read, read_word, record_reader
 from gpubt.backends.kernels.marks import LANE, LANES, STATE, begin, finish, mark, stretch
 from gpubt.simulate import layout as k
 
@@ -36,17 +36,17 @@ def measure(
     return out, equity
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def flat(s):
     s.base, s.q, s.ref, s.slope = s.equity, 0.0, 0.0, 0.0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def no_rows(s):
     s.fees, s.q, s.shift, s.slope, s.late = 0.0, 0.0, 0.0, 0.0, 0.0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_row(s, i, first):
     """Row `i` opens, or still is open; `first` is the first open row."""
     t, anchor = trade_at(s.ledger, i), trade_at(s.ledger, first)
@@ -59,7 +59,7 @@ def add_row(s, i, first):
     s.late += ((rate * t.units) * t.entry_price) * (t.entry_bar - s.since)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def one_row(s, i, out):
     """A position of one row, from its entry to its exit."""
     t = trade_at(s.ledger, i)
@@ -71,7 +71,7 @@ def one_row(s, i, out):
     s.equity += t.pnl
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def rows_together(s, i, stop, out):
     """The position of rows [i, stop), which enter in order and leave in order: [left, entered) are open."""
     left, entered = i, i
@@ -100,21 +100,21 @@ def rows_together(s, i, stop, out):
                 add_row(s, j, left)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def mix(h, word):
     h = (h ^ word) * HASH_FACTOR
     return h ^ (h >> np.uint64(32))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_hash(h, t):
     """The ledger_hash with one more row."""
     h = mix(mix(mix(h, np.uint64(t.entry_bar)), np.uint64(t.exit_bar)), np.uint64(t.side * 16 + t.reason))
-    h = mix(mix(h, pattern(t.entry_price + 0.0)), pattern(t.exit_price + 0.0))
-    return mix(mix(h, pattern(t.units + 0.0)), pattern(t.pnl + 0.0))
+    h = mix(mix(h, bit_pattern(t.entry_price + 0.0)), bit_pattern(t.exit_price + 0.0))
+    return mix(mix(h, bit_pattern(t.units + 0.0)), bit_pattern(t.pnl + 0.0))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_position(s, i, stop, out):
     """Everything in the tally that comes from the rows alone, for the position of rows [i, stop)."""
     pnl, cost, ambiguous = 0.0, 0.0, 0
@@ -142,7 +142,7 @@ def add_position(s, i, stop, out):
     out.trades += 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def end_of_position(s, i):
     """The row after the position that begins with row `i`."""
     position = trade_at(s.ledger, i).position
@@ -172,12 +172,12 @@ def single(s, capital, out):
     finish(s, s.equity, out)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def signed_units(t):
     return (1 if t.side == k.LONG else -1) * t.units
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def exits_at(s, left, bar):
     """Book the exits of `bar`, from number `left` of the exits on; the number of the next one."""
     while left < s.rows:
@@ -190,7 +190,7 @@ def exits_at(s, left, bar):
     return left
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def entries_at(s, entered, bar):
     """Book the entries of `bar`, from row `entered` on; the next row."""
     while entered < s.rows and trade_at(s.ledger, entered).entry_bar == bar:

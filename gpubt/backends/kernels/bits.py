@@ -11,6 +11,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+# of functions that only jitted functions call: no entry points from Python are compiled, and what they are part of is cached
+INNER: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 @intrinsic
@@ -76,6 +78,16 @@ def record_reader(dtype: Any) -> Any:
 
 
 @intrinsic
+def bit_pattern(typingctx: Any, value: Any) -> Any:
+    """The 64 bits of a float64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.uint64(types.float64), codegen
+
+
+@intrinsic
 def increment(typingctx: Any, address: Any, index: Any) -> Any:
     """Add one to the int64 number `index` of the array at `address`."""
 
@@ -85,16 +97,6 @@ def increment(typingctx: Any, address: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.uint64, types.int64), codegen
-
-
-@intrinsic
-def pattern(typingctx: Any, value: Any) -> Any:
-    """The bits of a float64 as a uint64."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(64))
-
-    return types.uint64(types.float64), codegen
 
 
 @njit(**OPTIONS)

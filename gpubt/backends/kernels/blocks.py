@@ -44,8 +44,8 @@ def highest8(v, i):
 
 @njit(**OPTIONS)
 def block_extremes(low, high, n, size, bottom, top, start, end):
-    """Lowest `low` and highest `high` (addresses of `n` values) of blocks [start, end) of `size` values, a multiple of 8; the last block may
-    be short."""
+    """Lowest `low` and highest `high` (addresses of `n` values) of blocks [start, end) of `size` values, a multiple of 8; the last block
+    may be short."""
     for b in range(start, end):
         first = b * size
         stop = min(n, first + size)

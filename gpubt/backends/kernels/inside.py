@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS, read, read_word
+from gpubt.backends.kernels.bits import INNER, read, read_word
 from gpubt.backends.kernels.market import INF
 from gpubt.backends.kernels.position import target_units, touched
 from gpubt.simulate import layout as k
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def look(policy, entered, side, o, h, low, c, stop):
     """One policy on one bar; `entered` is MARKET for a position from before, else how it was filled inside this bar (the table OWN_BAR of
     the reference)."""
@@ -34,7 +34,7 @@ def look(policy, entered, side, o, h, low, c, stop):
     return stop_first, side * ((c if by_close else against) - stop) <= 0.0, c if reach_close else favourable
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def outcome(p, s, stop_first, stop_hit, reach):
     """Targets filled, times two, plus whether the stop then takes the rest."""
     if stop_first and stop_hit:
@@ -49,7 +49,7 @@ def outcome(p, s, stop_first, stop_hit, reach):
     return filled * 2 + (1 if stop_hit else 0)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def disagree(p, s, entered, o, h, low, c, stop):
     """Whether the four fixed policies differ on this bar."""
     side = s.side
@@ -65,7 +65,7 @@ def disagree(p, s, entered, o, h, low, c, stop):
     return False
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def in_detail(x, p, s, t, entered, price, stop):
     """What the finer bars of bar `t` say about the order of its levels: known, stop first, stop touched, reach."""
     side, reach = s.side, -s.side * INF

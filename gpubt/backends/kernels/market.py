@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS, prefetch, read, read_word
+from gpubt.backends.kernels.bits import INNER, prefetch, read, read_word
 from gpubt.simulate import layout as k
 
 FINE, COARSE = 64, 4096
@@ -14,13 +14,13 @@ INF = np.inf
 TABLE = np.dtype([(name, "u8") for name in k.TABLE])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def optional(series, t):
     """A series that may be missing: NaN then."""
     return read(series, t) if series != np.uint64(0) else np.nan
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def bit(mask, t):
     """Bar `t` of a mask that may be missing: False then."""
     if mask == np.uint64(0):
@@ -28,7 +28,7 @@ def bit(mask, t):
     return (read_word(mask, t >> 6) >> np.uint64(t & 63)) & np.uint64(1) != np.uint64(0)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def first_touch(x, s, t, end, down, up):
     """First bar in [t, end) whose range reaches `down` or `up` (inclusive), or `end`; blocks whose extremes reach neither are skipped.
 
@@ -67,7 +67,7 @@ def first_touch(x, s, t, end, down, up):
     return end
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def extremes(x, t, end, lowest, highest):
     """Lowest low and highest high of bars [t, end), with what was seen before."""
     while t < end:

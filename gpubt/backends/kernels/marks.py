@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS, read, read_word, record_reader
+from gpubt.backends.kernels.bits import INNER, read, read_word, record_reader
 from gpubt.backends.kernels.blocks import COARSE, FINE, highest8, larger, lesser, lowest8
 
 LANES = 8
@@ -33,7 +33,7 @@ MARK = np.dtype([("equity", "f8")])
 lane_at, mark_at = record_reader(LANE), record_reader(MARK)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def begin(s, capital):
     """An account that owns `capital`."""
     s.equity, s.peak, s.peak_base, s.before, s.end = capital, capital, capital, capital, -1
@@ -41,38 +41,38 @@ def begin(s, capital):
     s.floor = clear_of_rounding(capital, 0.0)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def clear_of_rounding(peak, deepest):
     """Below this equity the exact test `1 - equity / peak > deepest` is made. The margin is several times its rounding error, also where
     more than everything was lost, so that no division is needed above."""
     return peak * ((1.0 - deepest) + 4e-15 * (1.0 + deepest))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def mark(s, close):
     """Equity at `close`, before what has accrued."""
     return s.base + s.q * (close - s.ref)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def accrued(s, t):
     return s.slope * (t - s.since) - s.late
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def equity_at(s, t):
     equity = mark(s, read(s.close, t))
     return equity - accrued(s, t) if s.slope != 0.0 else equity
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def new_peak(s, peak, start, end):
     s.peak, s.peak_from, s.peak_to = peak, start, end
     s.peak_base, s.peak_q, s.peak_ref = s.base, s.q, s.ref
     s.floor = clear_of_rounding(peak, s.deepest)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def new_fall(s, fall):
     if fall > s.deepest:
         s.deepest, s.end = fall, -1
@@ -80,7 +80,7 @@ def new_fall(s, fall):
         s.floor = clear_of_rounding(s.peak, fall)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def peak_bar(s):
     """The bar of the running peak. (A peak that carry had a part in was seen on its own bar.)"""
     t = s.peak_from
@@ -90,7 +90,7 @@ def peak_bar(s):
     return t
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def see(s, t, equity):
     """One marked bar."""
     if equity > s.peak:
@@ -101,14 +101,14 @@ def see(s, t, equity):
         new_fall(s, 1.0 - equity / s.peak)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def ends_of(s, bottom, top):
     """Worst and best mark between two closes."""
     a, z = mark(s, bottom), mark(s, top)
     return (a, z) if s.q >= 0.0 else (z, a)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def clear(s, t, end, bottom, top):
     """Whether no bar in [t, end) can be a new peak or a new worst, their closes being within [bottom, top]."""
     low, high = ends_of(s, bottom, top)
@@ -118,7 +118,7 @@ def clear(s, t, end, bottom, top):
     return high <= s.peak and low >= s.floor
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def decide(s, t, end, bottom, top):
     """Bars [t, end) without carry, whose extremes the closes `bottom` and `top` are; False when they must be read one by one."""
     low, high = ends_of(s, bottom, top)
@@ -131,13 +131,13 @@ def decide(s, t, end, bottom, top):
     return True
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def block(s, t, end, bottom, top):
     """A whole block by its extremes; False when its bars must be read."""
     return decide(s, t, end, bottom, top) if s.slope == 0.0 else clear(s, t, end, bottom, top)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def piece(s, t, end):
     """Bars [t, end) of at most two blocks: first by the extremes of the blocks, then by their own."""
     first, last = t >> 6, (end - 1) >> 6
@@ -153,7 +153,7 @@ def piece(s, t, end):
     return decide(s, t, end, bottom, top)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def read_bars(s, t, end):
     """Bars [t, end) one by one."""
     while t < end:
@@ -163,7 +163,7 @@ def read_bars(s, t, end):
         t += 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def see_bars(s, t, end):
     """Peak and drawdown over the closes of bars [t, end)."""
     while t < end:
@@ -184,7 +184,7 @@ def see_bars(s, t, end):
         t = stop
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_returns(s, end):
     """The return periods that end before bar `end`."""
     while s.period < s.periods:
@@ -204,7 +204,7 @@ def add_returns(s, end):
         s.period = i + 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def stretch(s, end):
     """Mark the bars up to `end` on the line that equity is on."""
     if s.at < end:
@@ -216,12 +216,12 @@ def stretch(s, end):
         s.at = end
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def pairwise(v):
     return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def finish(s, equity, out):
     """The tally's share of the marks."""
     out.final_equity, out.drawdown = equity, s.deepest

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS, increment, read, record_reader
+from gpubt.backends.kernels.bits import INNER, increment, read, record_reader
 from gpubt.backends.kernels.market import INF, extremes, optional
 from gpubt.simulate import layout as k
 
@@ -28,19 +28,19 @@ STATE = np.dtype(
 trade_at, rung_at, entry_at = record_reader(k.TRADE), record_reader(k.RUNG), record_reader(k.ENTRY)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def charge(p, units, price):
     """Commission of one fill, before the minimum."""
     return (p.commission_rate * (units * price) + p.commission_per_unit * units) + p.commission_fixed
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def commission(p, units, price):
     cash = charge(p, units, price)
     return p.commission_minimum if cash < p.commission_minimum else cash
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def slipped(x, p, reference, direction, t):
     distance = reference * p.slippage_rate + p.slippage_points
     if p.slippage_atr != 0.0:
@@ -48,7 +48,7 @@ def slipped(x, p, reference, direction, t):
     return reference + direction * distance
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def sized(p, equity, price, distance):
     """Units as `sizing` says, before cap and lot."""
     if p.size_kind == k.PERCENT_EQUITY:
@@ -64,7 +64,7 @@ def sized(p, equity, price, distance):
     return (p.size_value * equity) / distance
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def lots(p, units):
     if p.lot <= 0.0:
         return units
@@ -74,7 +74,7 @@ def lots(p, units):
     return count * p.lot
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def level(kind, given, anchor, direction, atr, risk, rule):
     if kind == k.NONE:
         return direction * INF
@@ -88,12 +88,12 @@ def level(kind, given, anchor, direction, atr, risk, rule):
     return anchor + direction * distance
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def carry(p, side):
     return p.carry_long if side > 0 else p.carry_short
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def mark(p, s, price, t):
     """Equity with the position at `price` in bar `t`."""
     side, rate = s.side, carry(p, s.side)
@@ -112,7 +112,7 @@ def mark(p, s, price, t):
     return (((s.equity - fees) - shift) + units * (price - s.price)) - (slope * (t - s.entry_bar) - late)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def held(s):
     """Units of all legs."""
     total = 0.0 + s.units
@@ -121,7 +121,7 @@ def held(s):
     return total
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def set_liquidation(p, s):
     if p.liquidate == 0 or s.alone != 0:
         s.liquidation = -s.side * INF
@@ -139,13 +139,13 @@ def set_liquidation(p, s):
         s.liquidation = (cost + own) / (units * (1.0 + p.maintenance))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def effective_stop(p, s, extreme):
     """The nearest of initial, break-even, trailing stop and liquidation when the best price so far is `extreme`; monotone in it."""
     return trailed_stop(p, s, extreme, extreme)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def trailed_stop(p, s, extreme, trailing_extreme):
     """The same with the trailing stop's own best price."""
     side, stop, reason = s.side, s.stop, k.STOP
@@ -160,13 +160,13 @@ def trailed_stop(p, s, extreme, trailing_extreme):
     return stop, reason
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def better(s, price):
     """The extreme with `price` in it."""
     return price if s.side * (price - s.extreme) > 0.0 else s.extreme
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def target_at(s, i):
     """The level of target `i`."""
     if s.laddered == 0:
@@ -174,7 +174,7 @@ def target_at(s, i):
     return level(rung_at(s.rungs, i).kind, rung_at(s.rungs, i).value, s.anchor, s.side, s.atr, s.distance, np.nan)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def target_units(p, s, i):
     """What target `i` closes; infinite: everything."""
     if s.laddered == 0 or rung_at(s.rungs, i).rest != 0.0:
@@ -182,12 +182,12 @@ def target_units(p, s, i):
     return lots(p, rung_at(s.rungs, i).share * s.initial_units)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def next_target(s):
     s.target = target_at(s, s.rung) if s.rung < s.targets else s.side * INF
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def touched(s, reach):
     """How many of the targets a price reaches, in their order."""
     i = s.rung
@@ -196,12 +196,12 @@ def touched(s, reach):
     return i - s.rung
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def skip(s, code):
     increment(s.skipped, code)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def fill(x, p, entry, s, t, signal, side, reference, order, inside):
     """Open a position, or add to it, at the raw price `reference` in bar `t`; a skip is counted when that can't be."""
     adds = s.side != 0
@@ -244,7 +244,7 @@ def fill(x, p, entry, s, t, signal, side, reference, order, inside):
     set_liquidation(p, s)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def set_levels(x, p, entry, s, side, signal, price):
     """Anchor, initial stop and targets of an entry at `price`; False when one of them, or ATR where it is needed, is NaN.
 
@@ -274,7 +274,7 @@ def set_levels(x, p, entry, s, side, signal, price):
     return not np.isnan(s.own_target)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def book(p, s, row, t, units, entry_fees, entry, entry_bar, lowest, highest, risk, price, reason):
     """Write the ledger row of `units` of a leg closed in bar `t` at `price`, and realise its pnl. `lowest` and `highest` are the extremes
     of the bars that it was open through."""
@@ -306,7 +306,7 @@ def book(p, s, row, t, units, entry_fees, entry, entry_bar, lowest, highest, ris
     s.equity += pnl
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def close(x, p, s, t, reference, reason, at_open):
     """Close what is open at the raw price `reference`; targets are limit fills."""
     free = reason == k.TARGET or (reason == k.END_OF_DATA and p.end_free != 0)
@@ -326,7 +326,7 @@ def close(x, p, s, t, reference, reason, at_open):
         s.flat_until = t + 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def fill_targets(x, p, s, t, reach, at_level, price, at_open):
     """The targets that `reach` touches fill, in their order, each at its level or all at `price`."""
     for _ in range(touched(s, reach)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS, next_bit_at, prefetch, read
+from gpubt.backends.kernels.bits import INNER, OPTIONS, next_bit_at, prefetch, read
 from gpubt.backends.kernels.inside import disagree, in_detail, look
 from gpubt.backends.kernels.market import INF, bit, first_touch, optional
 from gpubt.backends.kernels.position import (
@@ -30,7 +30,7 @@ NEVER = np.int64(2**62)
 AHEAD = 6  # entries of a list whose bars are asked for before their turn
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def begin(s, p, alone):
     """An account of the starting capital without a position."""
     s.equity, s.alone = p.capital, alone
@@ -38,7 +38,7 @@ def begin(s, p, alone):
     s.next_long_entry = s.next_long_exit = s.next_short_entry = s.next_short_exit = s.next_session = -1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def step(x, n, p, entry, s, t):
     """Everything that happens in bar `t`, in order."""
     exits_at_open(x, p, s, t)
@@ -47,7 +47,7 @@ def step(x, n, p, entry, s, t):
     at_close(x, n, p, entry, s, t)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def exits_at_open(x, p, s, t):
     """What was decided on the bar before, time, gaps."""
     if s.side != 0:
@@ -60,7 +60,7 @@ def exits_at_open(x, p, s, t):
     s.leaving = 0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def gap(x, p, s, t):
     """An open at or beyond a level; of two levels the stop."""
     if s.side == 0 or s.first > t:
@@ -73,7 +73,7 @@ def gap(x, p, s, t):
         fill_targets(x, p, s, t, price, p.gap_at_level != 0, price, True)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def falls_to(p, s, price):
     """Whether a limit order (or a stop-limit order that is armed) fills at `price` or better."""
     if p.order == k.LIMIT:
@@ -81,7 +81,7 @@ def falls_to(p, s, price):
     return s.armed != 0 and s.order_side * (price - s.order_limit) <= 0.0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def entries_at_open(x, p, entry, s, t):
     """A market order, or a resting one that the open is beyond; then a gap through the new position's own levels."""
     side, adds = s.entering, s.adds != 0
@@ -99,7 +99,7 @@ def entries_at_open(x, p, entry, s, t):
             gap(x, p, s, t)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def inside(x, p, entry, s, t):
     """Levels within the bar's range; or the fill of a resting order, and what can follow it on that bar."""
     if s.side != 0:
@@ -115,7 +115,7 @@ def inside(x, p, entry, s, t):
                 exits_inside(x, p, s, t, entered, price)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def fill_inside(x, p, s, t):
     """The price within bar `t` at which the resting order fills, and whether as a rising (STOP_ORDER) or falling (LIMIT) price, for a buy;
     MARKET: it does not."""
@@ -133,7 +133,7 @@ def fill_inside(x, p, s, t):
     return limit, k.LIMIT if side * (read(x.close, t) - limit) <= 0.0 else k.MARKET
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def exits_inside(x, p, s, t, entered, price):
     """Stop and targets within the range of bar `t`; `entered` and `price` are those of a fill inside this bar."""
     o, h, low, c = read(x.open, t), read(x.high, t), read(x.low, t), read(x.close, t)
@@ -157,13 +157,13 @@ def exits_inside(x, p, s, t, entered, price):
         close(x, p, s, t, stop, reason, False)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def wants(x, t):
     """The side that wants in at the close of bar `t`, or 0."""
     return 1 if bit(x.long_entry, t) else -1 if bit(x.short_entry, t) else 0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def at_close(x, n, p, entry, s, t):
     """Signals, time, session and the end of data; then what became of a resting order; then new entries."""
     wanted, consumed = wants(x, t), False
@@ -197,7 +197,7 @@ def at_close(x, n, p, entry, s, t):
         want(x, n, p, entry, s, t, wanted, 0)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def see(x, s, t, c):
     """A bar at whose close the position is still open: its range counts for excursions and the trailing stop. The own bar of a fill inside
     counts by its close, and for the excursions only."""
@@ -210,7 +210,7 @@ def see(x, s, t, c):
     take(s, low, high)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def refusal(x, n, p, t):
     """Why no entry may follow a signal at the close of bar `t`, or -1."""
     at_close = p.order == k.MARKET and p.entry_at == k.AT_CLOSE
@@ -221,7 +221,7 @@ def refusal(x, n, p, t):
     return k.BLACKOUT if bit(x.blackout, t if at_close else t + 1) else -1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def want(x, n, p, entry, s, t, side, adds):
     """An entry signal at the close of bar `t` that may act."""
     code = refusal(x, n, p, t)
@@ -235,7 +235,7 @@ def want(x, n, p, entry, s, t, side, adds):
         s.entering, s.entering_signal, s.adds = side, t, adds
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def place(x, p, s, t, side):
     """A resting order from the signal at `t`; it is live from the next row on."""
     atr, long = optional(x.atr, t), side > 0
@@ -252,7 +252,7 @@ def place(x, p, s, t, side):
     s.order_last = t + p.valid_bars if p.valid_bars > 0 else NEVER
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def tend(x, n, s, t):
     """What ends a resting order at the close of bar `t`."""
     side, wanted = s.order_side, wants(x, t)
@@ -272,7 +272,7 @@ def tend(x, n, s, t):
         skip(s, code)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def refresh(x, n, s, t):
     """Keep the next set bit at or after `t` of each mask, so that a mask is read through once however many trades there are."""
     if s.next_long_entry < t:
@@ -287,7 +287,7 @@ def refresh(x, n, s, t):
         s.next_session = next_bit_at(x.session, t, n)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def next_bar(x, n, p, s, t):
     """The first bar at or after `t` on which anything can happen, or `n`; the position's extreme is carried over the bars before it."""
     if t >= n or s.leaving != 0 or s.entering != 0:
@@ -306,7 +306,7 @@ def next_bar(x, n, p, s, t):
     return min(s.next_long_entry, s.next_short_entry)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def next_in_position(x, n, p, s, t):
     """With a position: a signal, the time or session exit, the last bar, or the first touch of a level before them."""
     refresh(x, n, s, t)
@@ -327,7 +327,7 @@ def next_in_position(x, n, p, s, t):
     return first_touch(x, s, t, end, down, up)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def next_for_order(x, n, p, s, t):
     """With a resting order: what may end it, or the first touch of its level before that."""
     refresh(x, n, s, t)
@@ -342,7 +342,7 @@ def next_for_order(x, n, p, s, t):
     return first_touch(x, s, t, end, reach, INF) if falls == long else first_touch(x, s, t, end, -INF, reach)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def first_moving_touch(x, p, s, t, end):
     """`first_touch` with a stop that follows the best price of the bars before. A block is skipped when its range stays clear even of the
     stop that its own best price would raise."""
@@ -371,7 +371,7 @@ def first_moving_touch(x, p, s, t, end):
     return end
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def block_range(x, t, size):
     """Lowest low and highest high of the block of `size` bars at `t`."""
     if size == 8:
@@ -383,7 +383,7 @@ def block_range(x, t, size):
     return read(x.low1, t >> 12), read(x.high1, t >> 12)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def clear(x, p, s, t, size):
     """Whether the block of `size` bars at `t` touches neither the target nor the stop, wherever in it the best price is."""
     low, high = block_range(x, t, size)
@@ -392,7 +392,7 @@ def clear(x, p, s, t, size):
     return s.side * (against - stop) > 0.0 and s.side * (best - s.target) < 0.0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def take(s, low, high):
     """A range that the position was open through."""
     s.lowest = low if low < s.lowest else s.lowest
@@ -410,7 +410,7 @@ def walk(x, n, p, entry, s, bar_by_bar):
     return s.row
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def ride(x, n, p, entry, s, bar_by_bar, signal, side):
     """One entry alone, from its signal to its last exit; its rows start at `s.row`."""
     want(x, n, p, entry, s, signal, side, 0)
@@ -422,7 +422,7 @@ def ride(x, n, p, entry, s, bar_by_bar, signal, side):
         t += 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def fetch_entry(x, t):
     """Ask for what a trade that begins at bar `t` reads first."""
     for column in (x.open, x.close, x.low, x.high):
@@ -446,7 +446,7 @@ def walk_list(x, n, p, entries, s, bar_by_bar, rows, width, start, end):
         rows[i] = s.row - i * width
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def keep_open(left, held, fill):
     """Keep the trades that left after `fill`; how many they are."""
     kept = 0
