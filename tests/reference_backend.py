@@ -13,7 +13,6 @@ from gpubt.config import Config
 from gpubt.indicators import reference as indicators
 from gpubt.metrics import reference as account
 from gpubt.simulate import layout, reference
-from gpubt.simulate.reference_orders import Leg, Position
 from gpubt.strategy.compile import compile_strategy
 from gpubt.strategy.plan import level_texts
 from gpubt.strategy.reference import evaluate
@@ -58,7 +57,7 @@ class ReferenceBackend(Backend):
 
     def _account(self, market: Market, ledger: Ledger, ends: Any, params: Any, risk_free: float, skip: bool) -> Any:
         p = self._records(params)[0]
-        equity = self._equity(market, ledger, p)
+        equity = account.marks(ledger.rows, market.prices.close, p, ledger.positions)
         tally = account.tally(ledger.rows, equity, ends.tolist(), p["capital"], risk_free)
         return cases.as_record(layout.TALLY, [tally]), np.array([equity[end] for end in ends])
 
@@ -67,28 +66,6 @@ class ReferenceBackend(Backend):
 
     def _trades(self, ledger: Ledger) -> np.ndarray:
         return cases.as_record(layout.TRADE, ledger.rows)
-
-    @staticmethod
-    def _equity(market: Market, ledger: Ledger, p: dict[str, Any]) -> list[float]:
-        """Marked at every close, bar by bar, from the open rows alone."""
-        if ledger.positions != "single":
-            return reference.list_equity(ledger.rows, market.prices, p["capital"])
-        marks, equity = [], p["capital"]
-        waiting, open_rows = list(ledger.rows), []
-        for t, close in enumerate(market.prices.close):
-            for row in [row for row in open_rows if row["exit_bar"] == t]:
-                equity += row["pnl"]
-            open_rows = [row for row in open_rows if row["exit_bar"] > t]
-            while waiting and waiting[0]["entry_bar"] == t:
-                row = waiting.pop(0)
-                if row["exit_bar"] == t:
-                    equity += row["pnl"]
-                else:
-                    open_rows.append(row)
-            legs = [Leg(r["entry_bar"], r["entry_price"], r["units"], r["entry_fees"], 0.0, 0, False) for r in open_rows]
-            side = 1 if open_rows and open_rows[0]["side"] == layout.LONG else -1
-            marks.append(Position(side, legs, 0.0, []).mark(p, equity, close, t) if legs else equity)
-        return marks
 
     @staticmethod
     def _ledger(outcome: reference.Outcome, positions: str) -> Ledger:

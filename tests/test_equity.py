@@ -34,7 +34,7 @@ def test_final_equity_is_the_capital_plus_every_pnl_in_the_order_of_exits(seed: 
     total = case.params["capital"]
     for trade in want.trades:
         total += trade["pnl"]
-    assert total == want.equity[-1]
+    np.testing.assert_array_equal(total, want.equity[-1])
 
 
 @given(seed=SEEDS, n=SIZES)

@@ -135,7 +135,8 @@ class Backend(ABC):
 
     def ledger(self, trades: NDArray[Any], positions: str) -> Ledger:
         """A ledger of `layout.TRADE` records from the host, for `account`."""
-        self._check(trades[:1], layout.TRADE)
+        if trades.dtype != layout.TRADE:
+            raise ValueError(f"expected records of {layout.TRADE.names}, got {trades.dtype}")
         return Ledger(self._place(trades), len(trades), np.zeros(len(layout.SKIPS), np.int64), positions)
 
     def trades(self, ledger: Ledger) -> NDArray[Any]:

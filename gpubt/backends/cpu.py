@@ -102,17 +102,7 @@ class CpuBackend(Backend):
     def _account(
         self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        out, sums, equity = np.zeros(1, layout.TALLY), np.zeros((3, account.LANES)), np.empty(len(ends))
-        addresses = {"ends": ends.ctypes.data, "equity": equity.ctypes.data, "sums": sums.ctypes.data}
-        state = layout.record(account.STATE, periods=len(ends), skip=skip, risk_free=risk_free, **addresses)
-        rows = np.ascontiguousarray(ledger.rows)
-        given = (_table(market, {}, {})[0], market.n, params[0], np.uint64(rows.ctypes.data), len(rows))
-        if ledger.positions == "single":
-            account.account(*given, state[0], out[0])
-        else:
-            exits = np.argsort(rows["exit_bar"], kind="stable")
-            account.account_list(*given, np.uint64(exits.ctypes.data), state[0], out[0])
-        return out, equity
+        return account.measure(market.prices, np.ascontiguousarray(ledger.rows), ledger.positions, ends, params[0], risk_free, skip)
 
     def _place(self, array: NDArray[Any]) -> Array:
         return array

@@ -153,7 +153,7 @@ class CudaBackend(Backend):
         return self._bytes(array) if array.dtype.names else self._to_device(array)
 
     def _trades(self, ledger: Ledger) -> NDArray[Any]:
-        return self._to_records(ledger.rows, layout.TRADE)[: ledger.count]
+        return self.runtime.to_host(ledger.rows)[: ledger.count * layout.TRADE.itemsize].view(layout.TRADE)
 
     def wait(self) -> None:
         """Until the device is idle."""

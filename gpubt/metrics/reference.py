@@ -1,4 +1,7 @@
-"""The account of a run in plain Python: `layout.TALLY` from the trades and the equity at each bar's close. The specification."""
+"""The account of a run in plain Python: equity at each bar's close from the ledger, and `layout.TALLY` from both. The specification.
+
+Trades are dictionaries of `layout.TRADE` fields in ledger order; rows of one position follow each other.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,66 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+from gpubt.simulate.layout import LONG
+
 WORD = 0xFFFFFFFFFFFFFFFF
 HASH_SEED = 0x9E3779B97F4A7C15
 HASH_FACTOR = 0xFF51AFD7ED558CCD
 LANES = 8
+
+
+def marks(trades: Sequence[dict[str, Any]], close: Sequence[float], p: Any, positions: str) -> list[float]:
+    """Equity at every close. `p` has `capital`, `carry_long`, `carry_short` of `layout.PARAMS`; `positions` as in the configuration."""
+    return _marks_single(trades, close, p) if positions == "single" else _marks_list(trades, close, p["capital"])
+
+
+def _marks_single(trades: Sequence[dict[str, Any]], close: Sequence[float], p: Any) -> list[float]:
+    """One position at a time: the rows that are open are neighbours, and leave in their order."""
+    realised, left, entered, equity = p["capital"], 0, 0, []
+    for t, price in enumerate(close):
+        while entered < len(trades) and trades[entered]["entry_bar"] <= t:
+            entered += 1
+        while left < entered and trades[left]["exit_bar"] <= t:
+            realised += trades[left]["pnl"]
+            left += 1
+        equity.append(mark(trades[left:entered], realised, price, t, p) if left < entered else realised)
+    return equity
+
+
+def mark(rows: Sequence[dict[str, Any]], realised: float, price: float, t: int, p: Any) -> float:
+    """Equity with `rows` open, if the last price of bar `t` is `price`. Prices and bars are measured from those of the first row."""
+    ref, since = rows[0]["entry_price"], rows[0]["entry_bar"]
+    fees = q = shift = slope = late = 0.0
+    for row in rows:
+        side, rate = (1, p["carry_long"]) if row["side"] == LONG else (-1, p["carry_short"])
+        fees += row["entry_fees"]
+        q += side * row["units"]
+        shift += (side * row["units"]) * (row["entry_price"] - ref)
+        slope += (rate * row["units"]) * row["entry_price"]
+        late += ((rate * row["units"]) * row["entry_price"]) * (row["entry_bar"] - since)
+    accrued = slope * (t - since) - late
+    return float((((realised - fees) - shift) + q * (price - ref)) - accrued)
+
+
+def _marks_list(trades: Sequence[dict[str, Any]], close: Sequence[float], capital: float) -> list[float]:
+    """`cash + units * close`, both updated fill by fill: by bar, exits before entries, then ledger order; flat means exactly no units."""
+    fills = sorted([(t["exit_bar"], 0, i) for i, t in enumerate(trades)] + [(t["entry_bar"], 1, i) for i, t in enumerate(trades)])
+    cash, units, held, at, equity = capital, 0.0, 0, 0, []
+    for bar, price in enumerate(close):
+        while at < len(fills) and fills[at][0] == bar:
+            _, entering, i = fills[at]
+            trade = trades[i]
+            signed = (1 if trade["side"] == LONG else -1) * trade["units"]
+            if entering:
+                cash, units, held = (cash - signed * trade["entry_price"]) - trade["entry_fees"], units + signed, held + 1
+            else:
+                cash = ((cash + signed * trade["exit_price"]) - (trade["fees"] - trade["entry_fees"])) - trade["accrued"]
+                units, held = units - signed, held - 1
+            at += 1
+        if held == 0:
+            units = 0.0
+        equity.append(cash + units * price)
+    return equity
 
 
 def tally(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from gpubt.metrics.reference import marks
 from gpubt.simulate import layout as k
 from gpubt.simulate.reference_orders import (
     INF,
@@ -29,7 +30,7 @@ from gpubt.simulate.reference_orders import (
     slipped,
 )
 
-__all__ = ["Bars", "Outcome", "Signals", "Simulation", "list_equity", "simulate", "simulate_list", "simulate_overlapping"]
+__all__ = ["Bars", "Outcome", "Signals", "Simulation", "simulate", "simulate_list", "simulate_overlapping"]
 
 
 @dataclass
@@ -225,10 +226,6 @@ class Simulation:
         self.tend(t)
         if not self.alone and wanted is not None and not consumed and t >= self.flat_until:
             self.want(t, wanted, adds=False)
-
-    def mark(self, t: int) -> float:
-        """Equity at the close of bar `t`."""
-        return self.position.mark(self.p, self.equity, self.bars.close[t], t) if self.position else self.equity
 
     def may_add(self) -> bool:
         """Whether a same-side signal adds to the position."""
@@ -557,11 +554,10 @@ class Simulation:
 
 def simulate(bars: Bars, signals: Signals, levels: Levels, rungs: Sequence[Any], p: Any) -> Outcome:
     """positions=single: one net position, sized from the account."""
-    run, equity = Simulation(bars, signals, levels, rungs, p), []
+    run = Simulation(bars, signals, levels, rungs, p)
     for t in range(len(bars)):
         run.step(t)
-        equity.append(run.mark(t))
-    return Outcome(run.rows, equity, run.skipped)
+    return Outcome(run.rows, marks(run.rows, bars.close, p, "single"), run.skipped)
 
 
 def simulate_overlapping(bars: Bars, signals: Signals, levels: Levels, rungs: Sequence[Any], p: Any) -> Outcome:
@@ -637,26 +633,5 @@ def together(everyone: Sequence[Simulation], bars: Bars, p: Any) -> Outcome:
         out.trades += [row | {"position": number} for row in one.rows]
     for one in everyone:
         out.skipped = [a + b for a, b in zip(out.skipped, one.skipped, strict=True)]
-    out.equity = list_equity(out.trades, bars, p["capital"])
+    out.equity = marks(out.trades, bars.close, p, "list")
     return out
-
-
-def list_equity(trades: Sequence[dict[str, Any]], bars: Bars, capital: float) -> list[float]:
-    """`P + Q * close`, both updated fill by fill: by bar, exits before entries, then the ledger's order; flat means exactly no units."""
-    fills = sorted([(t["exit_bar"], 0, i) for i, t in enumerate(trades)] + [(t["entry_bar"], 1, i) for i, t in enumerate(trades)])
-    cash, units, held, at, equity = capital, 0.0, 0, 0, []
-    for bar in range(len(bars)):
-        while at < len(fills) and fills[at][0] == bar:
-            _, entering, i = fills[at]
-            trade = trades[i]
-            signed = (1 if trade["side"] == k.LONG else -1) * trade["units"]
-            if entering:
-                cash, units, held = (cash - signed * trade["entry_price"]) - trade["entry_fees"], units + signed, held + 1
-            else:
-                cash = ((cash + signed * trade["exit_price"]) - (trade["fees"] - trade["entry_fees"])) - trade["accrued"]
-                units, held = units - signed, held - 1
-            at += 1
-        if held == 0:
-            units = 0.0
-        equity.append(cash + units * (bars.close[bar] - 0.0))
-    return equity

@@ -78,17 +78,6 @@ def record_reader(dtype: Any) -> Any:
 
 
 @intrinsic
-def write(typingctx: Any, address: Any, index: Any, value: Any) -> Any:
-    """Set the float64 number `index` of the array at `address`."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(args[2], builder.gep(builder.inttoptr(args[0], ir.DoubleType().as_pointer()), [args[1]]))
-        return context.get_dummy_value()
-
-    return types.void(types.uint64, types.int64, types.float64), codegen
-
-
-@intrinsic
 def bit_pattern(typingctx: Any, value: Any) -> Any:
     """The 64 bits of a float64."""
 
