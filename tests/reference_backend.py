@@ -46,10 +46,9 @@ class ReferenceBackend(Backend):
         rows = [{name: row[name].item() for name in layout.ENTRY.names or ()} for row in entries]
         return self._ledger(reference.simulate_list(market.prices, rows, self._atr(atr, market), self._params(params)), "list")
 
-    def _account(self, market: Market, ledger: Ledger, ends: Any, params: Any, risk_free: float, skip: bool) -> Any:
-        p = self._params(params)
-        equity = account.marks(ledger.rows, market.prices.close, p, ledger.positions)
-        tally = account.tally(ledger.rows, equity, ends.tolist(), p["capital"], risk_free)
+    def _account(self, market: Market, ledger: Ledger, ends: Any, capital: float, risk_free: float, skip: bool) -> Any:
+        equity = self._equity(market, ledger, capital)
+        tally = account.tally(ledger.rows, equity, ends.tolist(), capital, risk_free)
         return cases.as_record(layout.TALLY, [tally]), np.array([equity[end] for end in ends])
 
     def _place(self, trades: np.ndarray) -> Array:
@@ -57,6 +56,19 @@ class ReferenceBackend(Backend):
 
     def _trades(self, ledger: Ledger) -> np.ndarray:
         return cases.as_record(layout.TRADE, ledger.rows)
+
+    @staticmethod
+    def _equity(market: Market, ledger: Ledger, capital: float) -> list[float]:
+        if ledger.positions != "single":
+            return reference.list_equity(ledger.rows, market.prices, capital)
+        equity, marks = capital, []
+        for t in ledger.rows:
+            marks += [equity] * (t["entry_bar"] - len(marks))
+            side = 1 if t["side"] == layout.LONG else -1
+            for close in market.prices.close[t["entry_bar"] : t["exit_bar"]]:
+                marks.append((equity - t["entry_fees"]) + (side * t["units"]) * (close - t["entry_price"]))
+            equity += t["pnl"]
+        return marks + [equity] * (market.n - len(marks))
 
     @staticmethod
     def _ledger(outcome: reference.Outcome, positions: str) -> Ledger:
