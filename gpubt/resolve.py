@@ -49,7 +49,8 @@ def _sizing(own: Sizing, default: Sizing) -> Sizing:
     if not given(sizing, SIZES):
         sizing = replace(sizing, percent_equity=1.0)
     plain = {"lot": None, "max_leverage": 1.0, "maintenance": 0.0, "liquidation": True}
-    return replace(sizing, **{name: _first(getattr(own, name), getattr(default, name), last) for name, last in plain.items()})
+    merged: Sizing = replace(sizing, **{name: _first(getattr(own, name), getattr(default, name), last) for name, last in plain.items()})
+    return merged
 
 
 def _agree_levels(config: Config) -> None:

@@ -13,6 +13,7 @@ template <class F> __device__ __forceinline__ unsigned ballot(F bit) { return __
 #define THREAD (blockIdx.x * (i64)blockDim.x + threadIdx.x)
 #define THREADS (gridDim.x * (i64)blockDim.x)
 #define FN __device__ __forceinline__
+#define DEVICE __device__  // inlined or not, as the compiler likes: functions that are called from many places
 #define KERNEL extern "C" __global__ void
 
 FN double lesser(double a, double b) { return b < a ? b : a; }
@@ -42,14 +43,21 @@ enum { MARKET, LIMIT, STOP_ORDER, STOP_LIMIT };
 
 const i64 NEVER = 1ll << 62;
 
-// Columns, and for blocks of 64 and 4,096 bars the lowest low, highest high, lowest and highest close; filled from a table of addresses.
+// What kernels read of a market, filled from a table of addresses in the order of layout.TABLE; a null pointer is not there.
 struct Prices {
   const double *open, *high, *low, *close, *low0, *high0, *bottom0, *top0, *low1, *high1, *bottom1, *top1;
+  const i64 *finer_first;
+  const double *finer_open, *finer_high, *finer_low, *finer_close;
+  const u64 *long_entry, *long_exit, *short_entry, *short_exit, *session, *blackout;
+  const double *atr, *long_stop, *short_stop, *long_target, *short_target, *long_order, *short_order, *long_limit, *short_limit;
+  const double *low8, *high8, *low512, *high512;
   i64 n;
 };
-FN const double *column(const u64 *table, int i) { return (const double *)table[i]; }
-FN Prices prices(const u64 *t, i64 n) {
-  Prices x = {column(t, 0), column(t, 1), column(t, 2), column(t, 3), column(t, 4),  column(t, 5),
-              column(t, 6), column(t, 7), column(t, 8), column(t, 9), column(t, 10), column(t, 11), n};
+const int TABLE = 36;
+FN Prices prices(const u64 *table, i64 n) {
+  Prices x;
+  const void **column = (const void **)&x;
+  for (int i = 0; i < TABLE; i++) column[i] = (const void *)table[i];
+  x.n = n;
   return x;
 }
