@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from gpubt.config import Config, Stop, resolve
+from gpubt.config import Config, Stop
 from gpubt.device import CudaStatus
 from gpubt.errors import GpubtError, InputError
 from gpubt.records import environment
 from gpubt.records.arrow import atomic, plain, write_json, write_parquet
 from gpubt.records.folder import RunFolder, run_folder
+from gpubt.resolve import resolve
 
 TABLE = pa.table({"bar": [1, 2, 3], "pnl": [0.5, -0.25, 1e-300]})
 
