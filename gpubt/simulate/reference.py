@@ -30,7 +30,7 @@ from gpubt.simulate.reference_orders import (
     slipped,
 )
 
-__all__ = ["Bars", "Outcome", "Signals", "Simulation", "simulate", "simulate_list", "simulate_overlapping"]
+__all__ = ["Bars", "Outcome", "Signals", "Simulation", "list_equity", "simulate", "simulate_list", "simulate_overlapping"]
 
 
 @dataclass
@@ -633,5 +633,10 @@ def together(everyone: Sequence[Simulation], bars: Bars, p: Any) -> Outcome:
         out.trades += [row | {"position": number} for row in one.rows]
     for one in everyone:
         out.skipped = [a + b for a, b in zip(out.skipped, one.skipped, strict=True)]
-    out.equity = marks(out.trades, bars.close, p, "list")
+    out.equity = list_equity(out.trades, bars, p["capital"])
     return out
+
+
+def list_equity(trades: Sequence[dict[str, Any]], bars: Bars, capital: float) -> list[float]:
+    """Equity at every close of trades that run side by side."""
+    return marks(trades, bars.close, {"capital": capital}, "list")
