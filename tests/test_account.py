@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gpubt.backends.base import Backend
 from gpubt.metrics import reference
+from gpubt.metrics.equity import lines
 from gpubt.simulate import layout as k
 
 SIZES = (1, 2, 3, 5, 63, 64, 65, 128, 200, 300)
@@ -66,6 +67,16 @@ def test_a_backend_equals_the_reference_to_the_bit(backend: Backend, positions: 
 def test_blocks_are_skipped_without_a_trace(backend: Backend, seed: int) -> None:
     check(backend, seed, 20_000, "single")
     check(backend, 100 + seed, 9_000, "list")
+
+
+@pytest.mark.parametrize("positions", ["single", "list"])
+@settings(max_examples=200)
+@given(seed=st.integers(0, 2**32 - 1), n=st.sampled_from(SIZES))
+def test_the_lines_of_a_ledger_give_its_marks(positions: str, seed: int, n: int) -> None:
+    _, columns, p, rows = made(seed, n, positions)
+    curve = lines(cases.as_record(k.TRADE, rows), p["capital"], positions, (p["carry_long"], p["carry_short"]))
+    got = np.concatenate([equity for _, equity in curve.chunks(columns["close"], size=37)])
+    assert got.tolist() == reference.marks(rows, columns["close"].tolist(), p, positions)
 
 
 def test_one_row_without_carry_is_marked_as_ever(backend: Backend) -> None:

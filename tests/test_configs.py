@@ -28,7 +28,7 @@ RULES = {"name": "mine", "indicators": {"m": "sma(close, 9)"}, "long": {"entry":
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes(group: str, option: str) -> None:
-    config = configuration([f"{group}={option}"])
+    config = configuration([f"{group}={option}", *(["exits=percent"] if option == "risk_one_percent" else [])])
     assert isinstance(config, c.Config)
     text = (folder("conf") / group / f"{option}.yaml").read_text(encoding="utf-8")
     assert text.startswith("#") or "about:" in text  # says what it is for

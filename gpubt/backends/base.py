@@ -72,6 +72,10 @@ class Backend(ABC):
         masks = self._scan(program, series, n)
         return {name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS}
 
+    def place(self, series: NDArray[np.float64]) -> Array:
+        """A series of the host where the backend computes."""
+        return self._place(np.ascontiguousarray(series, np.float64))
+
     def run(
         self,
         market: Market,

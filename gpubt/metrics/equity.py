@@ -42,8 +42,7 @@ def lines(trades: NDArray[Any], capital: float, positions: str, carry: tuple[flo
     """The lines of a ledger (`layout.TRADE` records in ledger order); `carry` of longs and shorts, a bar."""
     if positions != "single":
         return _list(trades, capital)
-    several = (trades["leg"] > 0).any() or carry != (0.0, 0.0)
-    return _rows(trades, capital, carry) if several else _single(trades, capital)
+    return _rows(trades, capital, carry) if (trades["leg"] > 0).any() else _single(trades, capital, carry)
 
 
 def _signed(trades: NDArray[Any]) -> NDArray[np.float64]:
@@ -51,46 +50,61 @@ def _signed(trades: NDArray[Any]) -> NDArray[np.float64]:
     return signed
 
 
-def _single(trades: NDArray[Any], capital: float) -> Lines:
-    """Positions of one row, without carry."""
+def _slopes(trades: NDArray[Any], carry: tuple[float, float]) -> NDArray[np.float64]:
+    """What a row accrues a bar."""
+    slopes: NDArray[np.float64] = (np.where(trades["side"] == LONG, *carry) * trades["units"]) * trades["entry_price"]
+    return slopes
+
+
+def _single(trades: NDArray[Any], capital: float, carry: tuple[float, float]) -> Lines:
+    """Positions of one row."""
     account = np.cumsum(np.concatenate([[capital], trades["pnl"]]))  # a running sum in exit order
-    m = len(trades)
-    start, base, q, ref = np.zeros(2 * m + 1, np.int64), np.empty(2 * m + 1), np.zeros(2 * m + 1), np.zeros(2 * m + 1)
-    base[0::2] = account
-    start[1::2], start[2::2] = trades["entry_bar"], trades["exit_bar"]
-    base[1::2], q[1::2], ref[1::2] = account[:-1] - trades["entry_fees"], _signed(trades), trades["entry_price"]
-    return _last_of_each_bar(start, base, q, ref)
+    flat = len(trades) + 1
+
+    def column(when_flat: Any, when_open: Any, dtype: Any = np.float64) -> Any:
+        out = np.zeros(2 * flat - 1, dtype)
+        out[0::2], out[1::2] = when_flat, when_open
+        return out
+
+    start = column(np.append(0, trades["exit_bar"]), trades["entry_bar"], np.int64)
+    base, q = column(account, account[:-1] - trades["entry_fees"]), column(0.0, _signed(trades))
+    ref, slope = column(0.0, trades["entry_price"]), column(0.0, _slopes(trades, carry))
+    return _last_of_each_bar(start, base, q, ref, slope, np.zeros(len(start)), column(0, trades["entry_bar"], np.int64))
 
 
 def _rows(trades: NDArray[Any], capital: float, carry: tuple[float, float]) -> Lines:
-    """Any positions of single accounts: a line from each bar on which a row of the position enters or leaves."""
+    """Positions of any number of rows, which enter in order and leave in order: [left, entered) are open."""
+    entries, exits, numbers, pnl = (trades[name].tolist() for name in ("entry_bar", "exit_bar", "position", "pnl"))
+    columns = (_signed(trades), _slopes(trades, carry), trades["entry_price"], trades["entry_bar"], trades["entry_fees"])
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
     found: list[tuple[float, ...]] = [(0, capital, 0.0, 0.0, 0.0, 0.0, 0)]
-    equity = capital
-    firsts = np.flatnonzero(np.append(True, np.diff(trades["position"]) != 0)) if len(trades) else np.zeros(0, int)
-    for first, end in zip(firsts, np.append(firsts[1:], len(trades)), strict=True):
-        rows = trades[first:end]
-        for bar in np.unique(np.concatenate([rows["entry_bar"], rows["exit_bar"]])):
-            for pnl in rows["pnl"][rows["exit_bar"] == bar]:
-                equity += float(pnl)
-            found.append((bar, *_line(rows[(rows["entry_bar"] <= bar) & (rows["exit_bar"] > bar)], equity, carry)))
+    equity, left, entered = capital, 0, 0
+    while left < len(rows):
+        bar = exits[left] if entered > left else entries[entered]
+        if entered < len(rows) and entries[entered] < bar:
+            bar = entries[entered]
+        number = numbers[left]  # the next position waits until this one is out
+        while entered < len(rows) and entries[entered] == bar and numbers[entered] == number:
+            entered += 1
+        while left < entered and exits[left] == bar:
+            equity += pnl[left]
+            left += 1
+        found.append((bar, *_line(rows[left:entered], equity)))
     start, base, q, ref, slope, late, since = (np.array(column) for column in zip(*found, strict=True))
-    last = np.append(start[1:] != start[:-1], True)
-    return Lines(start[last].astype(np.int64), base[last], q[last], ref[last], slope[last], late[last], since[last].astype(np.int64))
+    return _last_of_each_bar(start.astype(np.int64), base, q, ref, slope, late, since.astype(np.int64))
 
 
-def _line(rows: NDArray[Any], equity: float, carry: tuple[float, float]) -> tuple[float, ...]:
-    """`base`, `q`, `ref`, `slope`, `late`, `since` of these open rows, as the kernels sum them."""
-    fees = q = shift = slope = late = 0.0
-    ref, since = (float(rows[0]["entry_price"]), int(rows[0]["entry_bar"])) if len(rows) else (0.0, 0)
-    for row in rows.tolist():
-        t = dict(zip(rows.dtype.names or (), row, strict=True))
-        side, rate = (1.0, carry[0]) if t["side"] == LONG else (-1.0, carry[1])
-        fees += t["entry_fees"]
-        q += side * t["units"]
-        shift += (side * t["units"]) * (t["entry_price"] - ref)
-        slope += (rate * t["units"]) * t["entry_price"]
-        late += ((rate * t["units"]) * t["entry_price"]) * (t["entry_bar"] - since)
-    return (equity - fees) - shift, q, ref, slope, late, since
+def _line(rows: list[tuple[float, ...]], equity: float) -> tuple[float, ...]:
+    """`base`, `q`, `ref`, `slope`, `late`, `since` with these rows (signed units, slope, price, bar, fees) open, summed as kernels do."""
+    _, _, ref, since, _ = rows[0] if rows else (0.0, 0.0, 0.0, 0, 0.0)
+    total_fees = q = shift = total_slope = late = 0.0
+    for units, slope, price, bar, fees in rows:
+        total_fees += fees
+        q += units
+        shift += units * (price - ref)
+        total_slope += slope
+        late += slope * (bar - since)
+    return (equity - total_fees) - shift, q, ref, total_slope, late, since
 
 
 def _list(trades: NDArray[Any], capital: float) -> Lines:
@@ -110,10 +124,10 @@ def _list(trades: NDArray[Any], capital: float) -> Lines:
         if held[i + 1] == 0 and (i + 1 == 2 * m or start[i + 2] != start[i + 1]):
             units = 0.0  # flat at the end of a bar means no units, not a rounding remainder
         q[i + 1] = units
-    return _last_of_each_bar(start, base, q, np.zeros(2 * m + 1))
+    nothing = np.zeros(2 * m + 1)
+    return _last_of_each_bar(start, base, q, nothing, nothing, nothing, np.zeros(2 * m + 1, np.int64))
 
 
-def _last_of_each_bar(start: NDArray[np.int64], base: NDArray[np.float64], q: NDArray[np.float64], ref: NDArray[np.float64]) -> Lines:
+def _last_of_each_bar(start: NDArray[np.int64], *columns: NDArray[Any]) -> Lines:
     last = np.append(start[1:] != start[:-1], True)
-    nothing = np.zeros(int(last.sum()))
-    return Lines(start[last], base[last], q[last], ref[last], nothing, nothing, nothing.astype(np.int64))
+    return Lines(start[last], *(column[last] for column in columns))

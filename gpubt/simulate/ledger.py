@@ -24,24 +24,28 @@ def ledger_digest(ledgers: Sequence[NDArray[Any]]) -> str:
     Times and parameters are not in it: the same trades on the same rows have the same digest.
     """
     digest = hashlib.sha256()
-    counts = [len(trades) for trades in ledgers]
-    trades = np.concatenate(ledgers)
-    symbols = np.repeat(np.arange(len(ledgers), dtype="<i4"), counts)
-    for column in (symbols, trades["position"].astype("<i4"), trades["leg"].astype("<i4")):
-        digest.update(column.tobytes())
+    digest.update(np.repeat(np.arange(len(ledgers), dtype="<i4"), [len(trades) for trades in ledgers]).data)
+
+    def add(name: str, dtype: str) -> None:
+        digest.update(np.concatenate([trades[name] for trades in ledgers], dtype=dtype, casting="unsafe").data)
+
+    for name in ("position", "leg"):
+        add(name, "<i4")
     for name in ("entry_bar", "exit_bar"):
-        digest.update(trades[name].astype("<i8").tobytes())
+        add(name, "<i8")
     for name in ("side", "reason", "ambiguous"):
-        digest.update(trades[name].astype("u1").tobytes())
+        add(name, "u1")
     for name in ("entry_price", "exit_price", "units", "fees", "pnl", "pnl_pct", "r_multiple", "mae", "mfe"):
-        digest.update(canonical(trades[name]).astype("<u8").tobytes())
+        digest.update(canonical(np.concatenate([trades[name] for trades in ledgers])).astype("<u8", copy=False).data)
     return digest.hexdigest()
 
 
 def canonical(values: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Bit patterns with one zero and one NaN."""
     words: NDArray[np.uint64] = (values + 0.0).view(np.uint64)
-    words[np.isnan(values)] = NAN
+    missing = np.isnan(values)
+    if missing.any():
+        words[missing] = NAN
     return words
 
 

@@ -30,7 +30,7 @@ from gpubt.simulate.reference_orders import (
     slipped,
 )
 
-__all__ = ["Bars", "Outcome", "Signals", "Simulation", "simulate", "simulate_list", "simulate_overlapping"]
+__all__ = ["Bars", "Outcome", "Signals", "Simulation", "list_equity", "simulate", "simulate_list", "simulate_overlapping"]
 
 
 @dataclass
@@ -337,7 +337,8 @@ class Simulation:
         else:
             position = self.position = self.opened(side, leg, stop, targets, self.at("atr", signal))
         position.liquidation = self.liquidation_of(position)
-        self.tell(t, "entry", side=side, reference=reference, price=price, units=units, stop=stop)
+        rungs = [target.level for target in position.targets]
+        self.tell(t, "entry", side=side, reference=reference, price=price, units=units, stop=stop, targets=rungs)
 
     def levels_of(self, entry: Any, side: int, signal: int, price: float) -> tuple[float, list[tuple[float, Any]]] | None:
         """The initial stop and the targets (level, its rung or None) of an entry at `price`; None when one of them is NaN, or ATR where
@@ -391,8 +392,10 @@ class Simulation:
             return
         stop, reason = position.effective_stop(self.p, position.extreme)
         if position.side * (price - stop) <= 0.0:
+            self.tell(t, "gap", price=price, level=stop, reason=reason)
             self.close(t, stop if self.p["gap_at_level"] else price, reason)
-        else:
+        elif position.touched(price):
+            self.tell(t, "gap", price=price, level=position.targets[0].level, reason=k.TARGET)
             self.fill_targets(t, price, None if self.p["gap_at_level"] else price)
 
     def exits_inside(self, t: int, entered: int, level: float) -> None:
@@ -405,6 +408,9 @@ class Simulation:
         if self.disagree(entered, bar, stop):
             found = self.in_detail(t, entered, level, stop) or found._replace(ambiguous=True)
         position.ambiguous = position.ambiguous or found.ambiguous
+        if found.stop_hit or position.touched(found.reach):
+            targets = [target.level for target in position.targets[: position.touched(found.reach)]]
+            self.tell(t, "inside", stop=stop, reason=reason, targets=targets, entered=entered, **found._asdict())
         if found.stop_first and found.stop_hit:
             self.close(t, stop, reason)
             return
@@ -483,6 +489,7 @@ class Simulation:
         assert position is not None
         free = reason == k.END_OF_DATA and p["end_free"]
         price = reference if reason == k.TARGET or free else slipped(p, reference, -position.side, self.at("atr", t))
+        self.tell(t, "closing", reference=reference, price=price, reason=reason)
         for leg in position.legs:
             self.book(t, leg, leg.units, leg.fees, price, reason)
         self.rows += position.rows
@@ -626,5 +633,10 @@ def together(everyone: Sequence[Simulation], bars: Bars, p: Any) -> Outcome:
         out.trades += [row | {"position": number} for row in one.rows]
     for one in everyone:
         out.skipped = [a + b for a, b in zip(out.skipped, one.skipped, strict=True)]
-    out.equity = marks(out.trades, bars.close, p, "list")
+    out.equity = list_equity(out.trades, bars, p["capital"])
     return out
+
+
+def list_equity(trades: Sequence[dict[str, Any]], bars: Bars, capital: float) -> list[float]:
+    """Equity at every close of trades that run side by side."""
+    return marks(trades, bars.close, {"capital": capital}, "list")

@@ -28,7 +28,7 @@ class Plan:
 def plan(config: Config) -> Plan:
     """Raises ConfigError for a rule, an expression or an indicator that is wrong."""
     levels = {"atr": series("atr", [], [config.exits.atr_length or 14])} if needs_atr(config) else {}
-    prices = dict(_prices(config))
+    prices = dict(level_texts(config))
     if config.positions == "list":
         levels |= compile_prices(config.strategy, prices)
         return Plan(_columns(levels.values()), (), levels, None)
@@ -42,7 +42,7 @@ def _columns(read: Iterable[Series]) -> frozenset[str]:
     return frozenset[str]().union(*(one.columns() for one in read)) & set(COLUMNS) - {"open", "high", "low", "close"}
 
 
-def _prices(config: Config) -> Iterator[tuple[str, tuple[str, str]]]:
+def level_texts(config: Config) -> Iterator[tuple[str, tuple[str, str]]]:
     """The expressions of levels: name in `layout.LEVELS`, then key and text."""
     order = {"limit": "entry.limit", "stop": "entry.stop", "stop_limit": "entry.stop"}.get(config.entry.order)
     keys = {"stop": "exits.stop", "target": "exits.target"}

@@ -13,7 +13,7 @@ from gpubt.backends.kernels.bits import INNER, OPTIONS, bit_pattern, read, read_
 from gpubt.backends.kernels.marks import LANE, LANES, STATE, begin, finish, mark, stretch
 from gpubt.simulate import layout as k
 
-HASH_SEED = np.uint64(0x9E3779B97F4A7C15)
+HASH_SEED = 0x9E3779B97F4A7C15
 HASH_FACTOR = np.uint64(0xFF51AFD7ED558CCD)
 
 trade_at = record_reader(k.TRADE)
