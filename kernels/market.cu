@@ -28,9 +28,11 @@ FN void take(Range &seen, const Range &r) {
   seen.high = r.high > seen.high ? r.high : seen.high;
 }
 
-// First bar in [t, end) whose range reaches `down` or `up`, or `end`; blocks whose extremes reach neither are skipped. `seen` takes in the bars
+// First bar in [t, end) whose range reaches `down` or `up`, or `end`; blocks whose extremes reach neither are skipped. `range` takes in the bars
 // before it.
-DEVICE i64 first_touch(const Prices &x, Range &seen, i64 t, i64 end, double down, double up) {
+DEVICE i64 first_touch(const Prices &x, Range &range, i64 t, i64 end, double down, double up) {
+  const double *low = x.low, *high = x.high;
+  Range seen = range;
   while (t < end) {
     i64 size = 4096;
     Range r = {0.0, 0.0};
@@ -44,17 +46,16 @@ DEVICE i64 first_touch(const Prices &x, Range &seen, i64 t, i64 end, double down
       t += size;
       continue;
     }
-    for (const i64 stop = least(end, (t | 7) + 1); t < stop; t++) {
-      const Range bar = {x.low[t], x.high[t]};
-      if (bar.low <= down || bar.high >= up) return t;
-      take(seen, bar);
-    }
+    const i64 stop = least(end, (t | 7) + 1);
+    for (; t < stop && !(low[t] <= down || high[t] >= up); t++) take(seen, {low[t], high[t]});
+    if (t < stop) break;
   }
-  return end;
+  range = seen;
+  return t;
 }
 
 // The range of bars [t, end).
-DEVICE Range extremes(const Prices &x, i64 t, i64 end) {
+FN Range extremes(const Prices &x, i64 t, i64 end) {
   Range seen = {infinity(), -infinity()};
   first_touch(x, seen, t, end, -infinity(), infinity());
   return seen;

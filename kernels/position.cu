@@ -53,7 +53,8 @@ FN double carry(const Params &p, i64 side) { return side > 0 ? p.carry_long : p.
 // Equity with the position at `price` in bar t.
 DEVICE double mark(const Params &p, const State &s, double price, i64 t) {
   const double side = s.side, rate = carry(p, s.side);
-  double fees = 0.0 + s.fees, units = 0.0 + side * s.units, shift = 0.0, slope = 0.0 + (rate * s.units) * s.price, late = 0.0;
+  double fees = 0.0 + s.fees, units = 0.0 + side * s.units, shift = 0.0 + (side * s.units) * (s.price - s.price);
+  double slope = 0.0 + (rate * s.units) * s.price, late = 0.0 + ((rate * s.units) * s.price) * (double)(s.entry_bar - s.entry_bar);
   for (i64 j = 1; j < s.legs; j++) {
     const Trade &leg = s.ledger[s.row + j];
     fees += leg.entry_fees;
@@ -87,7 +88,7 @@ DEVICE void set_liquidation(const Params &p, State &s) {
 
 // The nearest of initial, break-even, trailing stop and liquidation; on a tie the earlier of these. Monotone in the extremes.
 struct Stop { double price; i64 reason; };
-DEVICE Stop trailed_stop(const Params &p, const State &s, double extreme, double trailing_extreme) {
+FN Stop trailed_stop(const Params &p, const State &s, double extreme, double trailing_extreme) {
   const double side = s.side;
   Stop stop = {s.stop, STOP};
   if (side * (extreme - s.even_from) >= 0.0 && side * (s.even - stop.price) > 0.0) stop = {s.even, BREAK_EVEN};

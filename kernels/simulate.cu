@@ -342,17 +342,18 @@ KERNEL simulate_overlapping(const u64 *table, i64 n, const Params *params, const
   *count = s.row;
 }
 
-// positions=list: one thread an entry, whose rows are the first rows[i] of `width` from i * width; skipped[i]: 1 + the code, or 0.
+// positions=list: one thread an entry, whose rows are the first rows[i] of `width` from i * width. codes[i]: why it was skipped, or -1; at most one
+// thing ends an entry without a position.
 KERNEL simulate_list(const u64 *table, i64 n, const Entry *entries, i64 count, const Params *p, const Rung *rungs, i64 bar_by_bar, Trade *ledger,
                      i64 width, i64 *rows, i64 *codes) {
   const Prices x = prices(table, n);
   for (i64 i = THREAD; i < count; i += THREADS) {
     State s;
-    i64 skipped[12] = {};
+    i64 skipped[SKIPS] = {};
     begin_account(s, *p, rungs, 1, ledger + i * width, skipped);
     ride(x, *p, entries[i], s, bar_by_bar, entries[i].bar, entries[i].side == LONG ? 1 : -1);
     rows[i] = s.row;
     codes[i] = -1;
-    for (i64 code = 0; code < 12; code++) if (skipped[code]) codes[i] = code;
+    for (i64 code = 0; code < SKIPS; code++) if (skipped[code]) codes[i] = code;
   }
 }
