@@ -180,19 +180,19 @@ def backtrader(bars: Any, masks: dict[str, NDArray[np.bool_]], work: Work) -> tu
     import backtrader as bt
 
     closed: list[tuple[Any, ...]] = []
+    fills: list[tuple[int, float, float]] = []
 
     class Signals(bt.Strategy):  # type: ignore[misc]
         def __init__(self) -> None:
             self.children: list[Any] = []
-            self.fills: list[tuple[int, float, float]] = []
 
         def notify_order(self, order: Any) -> None:
             if order.status == order.Completed:
-                self.fills.append((len(self.data) - 1, order.executed.price, order.executed.size))
+                fills.append((len(self.data) - 1, order.executed.price, order.executed.size))
 
         def notify_trade(self, trade: Any) -> None:
             if trade.isclosed:
-                entry, leave = self.fills[-2:]
+                entry, leave = fills[2 * len(closed) : 2 * len(closed) + 2]  # one unit a trade: fills enter and leave in turn
                 closed.append((entry[0], leave[0], int(np.sign(entry[2])), entry[1], leave[1], trade.pnlcomm))
 
         def next(self) -> None:

@@ -200,6 +200,7 @@ class Entry:
     valid_bars: int | None = None
     cooldown: int = 0
     reentry_same_bar: bool = True
+    beyond_stop: str = "skip"  # a fill whose stop is not on its losing side: skip it, or enter (and leave at once)
 
 
 @dataclass

@@ -20,6 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "strategy.side": ("both", "long", "short"),
     "entry.order": ("market", "limit", "stop", "stop_limit"),
     "entry.at": ("next_open", "close"),
+    "entry.beyond_stop": ("skip", "enter"),
     "exit.at": ("next_open", "close"),
     "time.at": ("open", "close"),
     "exits.anchor": ("fill", "signal_close"),

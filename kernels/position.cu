@@ -156,7 +156,7 @@ DEVICE void fill(const Prices &x, const Params &p, const Entry &entry, State &s,
   const bool has_stop = entry.stop_kind != NONE;
   const double distance = (double)side * (price - s.stop);
   if (has_stop && p.size_kind == RISK_PERCENT && price == s.stop) return skip(s, ZERO_RISK);
-  if (has_stop && !(distance > 0.0)) return skip(s, WRONG_SIDE);
+  if (has_stop && !(distance > 0.0) && !p.beyond_stop) return skip(s, WRONG_SIDE);
   double units = entry.size != entry.size ? sized(p, equity, price, distance) : entry.size;
   const double cap = (p.max_leverage * equity) / price - (adds ? held(s) : 0.0);
   if (!s.alone && units > cap) units = cap;

@@ -103,6 +103,7 @@ def params(rng: np.random.Generator, positions: str = "single") -> tuple[dict[st
         "even_value": even_value,
         "even_plus": pick(rng, 0.0, 0.0, 0.001, -0.001),
         "cooldown": pick(rng, 0, 0, 0, 1, 10) if single else 0,
+        "beyond_stop": pick(rng, 0, 0, 1),
         "reentry": pick(rng, 1, 1, 0),
         "max_open": pick(rng, 0, 1, 2, 5) if positions == "overlapping" and market else 0,
         "pyramiding": pick(rng, 1, 2, 3) if single and market else 1,

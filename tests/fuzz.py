@@ -135,6 +135,7 @@ def entry_of(rng: np.random.Generator, single: bool) -> Entry:
         valid_bars=pick(rng, None, 1, 5) if needs else None,
         cooldown=pick(rng, 0, 0, 1, 5) if single else 0,
         reentry_same_bar=pick(rng, True, False),
+        beyond_stop=pick(rng, "skip", "enter"),
         **{name: OrderLevel(**(level(rng, names) or {"pct": 0.01})) for name in needs},
     )
 

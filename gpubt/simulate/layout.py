@@ -126,6 +126,7 @@ PARAMS = np.dtype(
         ("pyramiding", "i8"),  # entries on one side at most, >= 1
         ("rungs", "i8"),  # of the target ladder; 0: one target
         ("liquidate", "i8"),  # whether the position can be liquidated
+        ("beyond_stop", "i8"),  # an entry whose stop is not on its losing side is made, not skipped
         ("reentry", "i8"),  # whether a signal on the bar of an exit by a level, time or session acts
         ("gap_at_level", "i8"),  # an open beyond a level fills at the level, not at the open
         ("exposed_later", "i8"),  # an entry is first exposed on the bar after its own

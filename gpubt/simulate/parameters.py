@@ -122,6 +122,7 @@ def parameters(config: Config, spacing: int = 0, policy: str | None = None) -> N
         same_bar=POLICIES[policy or same_bar_policies(config)[0]],
         on_opposite=OPPOSITE[config.on_opposite or "ignore"],
         cooldown=entry.cooldown,
+        beyond_stop=entry.beyond_stop == "enter",
         reentry=entry.reentry_same_bar,
         max_open=config.max_open or 0,
         pyramiding=config.pyramiding,

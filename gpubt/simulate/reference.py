@@ -324,7 +324,7 @@ class Simulation:
         has_stop = entry["stop_kind"] != k.NONE
         if has_stop and p["size_kind"] == k.RISK_PERCENT and price == stop:
             return self.skip(t, k.ZERO_RISK)
-        if has_stop and not side * (price - stop) > 0.0:
+        if has_stop and not side * (price - stop) > 0.0 and not p["beyond_stop"]:
             return self.skip(t, k.WRONG_SIDE)
         units = self.units(entry, equity, price, side * (price - stop), position.held() if position else 0.0)
         if not units > 0.0:

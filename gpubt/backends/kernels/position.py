@@ -216,7 +216,7 @@ def fill(x, p, entry, s, t, signal, side, reference, order, inside):
     has_stop, distance = entry.stop_kind != k.NONE, side * (price - s.stop)
     if has_stop and p.size_kind == k.RISK_PERCENT and price == s.stop:
         return skip(s, k.ZERO_RISK)
-    if has_stop and not distance > 0.0:
+    if has_stop and not distance > 0.0 and p.beyond_stop == 0:
         return skip(s, k.WRONG_SIDE)
     units = sized(p, equity, price, distance) if np.isnan(entry.size) else entry.size
     cap = (p.max_leverage * equity) / price - (held(s) if adds else 0.0)
