@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gpubt.config import Data, Synthetic
+from gpubt.config import Data, Synthetic, Validation
 from gpubt.data import parquet, threads
 from gpubt.data.bars import Bars
+from gpubt.data.digest import digest
 from gpubt.data.parquet import ParquetSource
 from gpubt.data.source import open_source
+from gpubt.data.validate import survey
 from gpubt.errors import DataError
 
 N = 200_000
@@ -86,3 +88,24 @@ def test_a_run_may_have_fewer_threads() -> None:
     with threads.thread_limit(1):
         assert threads.threads_for(threads.PARALLEL) == 1
     assert threads.threads_for(threads.PARALLEL) >= 1
+
+
+def test_threads_find_what_one_finds(count: int) -> None:
+    columns = {name: column.copy() for name, column in BARS.columns().items()}
+    for name, row, value in (("high", 70_000, 1e-3), ("low", 140_000, np.nan), ("high", 150_000, 2e4), ("volume", 199_999, -1.0)):
+        columns[name][row] = value
+    columns["time"][65_536] = columns["time"][65_535]
+    bars = Bars("X", **columns)
+    report, wrong = survey(bars, 7, 7 + N, Validation(high_below_low="drop", nan="drop"))
+    found = {finding.name: (finding.count, finding.first_row - 7) for finding in report.findings}
+    assert found.pop("gaps") == (1, 65_537)
+    assert found == {
+        "duplicates": (1, 65_536),
+        "nan": (1, 140_000),
+        "high_below_low": (1, 70_000),
+        "outliers": (1, 150_000),
+        "negative_volume": (1, 199_999),
+    }
+    assert wrong is not None
+    assert np.flatnonzero(wrong).tolist() == [70_000, 140_000]
+    assert report.digest == digest(bars, 7, 7 + N)
