@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.data.bars import Bars
+from gpubt.data.compiled import block_kernels
 
 BLOCK = 65_536  # rows: a block of all columns stays in the cache from the first check to the last hash
 PART = 32_768  # words that are hashed at once
@@ -27,11 +28,12 @@ class Digest:
 
     def __init__(self, bars: Bars, lo: int, hi: int) -> None:
         self._columns = bars.columns()
+        self._hashed = _compiled_hash if block_kernels(bars.n) else block_hash
         self._hash = hashlib.sha256(f"{[(name, str(column.dtype)) for name, column in self._columns.items()]} {lo} {hi}".encode())
 
     def block(self, start: int, stop: int) -> bytes:
         """The hashes of the columns in the block of rows `start` to `stop`."""
-        return b"".join(block_hash(column[start:stop].view(np.uint64)) for column in self._columns.values())
+        return b"".join(self._hashed(column[start:stop].view(np.uint64)) for column in self._columns.values())
 
     def add(self, hashes: bytes) -> None:
         """The next block's."""
@@ -83,3 +85,10 @@ def block_hash(words: NDArray[np.uint64]) -> bytes:
         np.bitwise_xor(mixed, np.right_shift(mixed, np.uint64(27), out=shifted), out=mixed)
         total += int(mixed.sum(dtype=np.uint64))
     return (total % 2**64).to_bytes(8, "little")
+
+
+def _compiled_hash(words: NDArray[np.uint64]) -> bytes:
+    """`block_hash`, compiled."""
+    from gpubt.backends.kernels.blocks import hash_words
+
+    return int(hash_words(words, KEYS)).to_bytes(8, "little")
