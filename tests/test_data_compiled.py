@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpubt.backends.kernels import blocks
+from gpubt.backends.kernels import passes
 from gpubt.config import Synthetic, Validation
 from gpubt.data import compiled
 from gpubt.data.bars import Bars
@@ -30,7 +30,7 @@ def both(bars: Bars) -> list[tuple[Any, Any, str]]:
     for rows in (2**62, 0):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(compiled, "PARALLEL", rows)
-            assert compiled.block_kernels(bars.n) is (None if rows else blocks)
+            assert compiled.block_kernels(bars.n) is (None if rows else passes)
             report, wrong = survey(bars, 3, 3 + bars.n, DROP)
             found.append((report, None if wrong is None else wrong.tolist(), digest(bars, 3, 3 + bars.n)))
     return found
@@ -70,6 +70,6 @@ def test_prints_at_the_edges_of_blocks(changes: list[tuple[str, int, float]]) ->
 
 
 def test_numba_is_not_imported_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert compiled.block_kernels(compiled.PARALLEL) is blocks
+    assert compiled.block_kernels(compiled.PARALLEL) is passes
     monkeypatch.delitem(sys.modules, "numba")
     assert compiled.block_kernels(compiled.PARALLEL) is None

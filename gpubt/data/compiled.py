@@ -9,12 +9,12 @@ from gpubt.data.threads import PARALLEL
 
 
 def block_kernels(rows: int) -> Any | None:
-    """The module `gpubt.backends.kernels.blocks` for many rows where numba is there already, as it is with the CPU backend; else None.
+    """The module `gpubt.backends.kernels.passes` for many rows where numba is there already, as it is with the CPU backend; else None.
 
     Importing numba takes longer than the kernels save.
     """
     if rows < PARALLEL or "numba" not in sys.modules:
         return None
-    from gpubt.backends.kernels import blocks
+    from gpubt.backends.kernels import passes
 
-    return blocks
+    return passes

@@ -89,6 +89,6 @@ def block_hash(words: NDArray[np.uint64]) -> bytes:
 
 def _compiled_hash(words: NDArray[np.uint64]) -> bytes:
     """`block_hash`, compiled."""
-    from gpubt.backends.kernels.blocks import hash_words
+    from gpubt.backends.kernels.passes import hash_words
 
     return int(hash_words(words, KEYS)).to_bytes(8, "little")
