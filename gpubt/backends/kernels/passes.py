@@ -1,4 +1,4 @@
-"""Passes over blocks of bars, the first look and the hashes, in numba: `gpubt.data.faults` and `gpubt.data.digest` say what they compute."""
+"""Passes over blocks of bars, the first look and the hashes, in numba: `gpubt.data.faults` and `gpubt.data.digest` specify them."""
 
 from __future__ import annotations
 
