@@ -28,13 +28,14 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
 
     Raises GpubtError, with one sentence, for everything that is the input's fault. Nothing is written unless the run succeeds.
     """
+    from gpubt.data.threads import thread_limit
     from gpubt.progress import progress_wanted
     from gpubt.records.log import RunLog
 
     started = perf_counter()
     check(config)
     config = resolve(_answered(config))
-    with progress_wanted(config.progress), RunLog() as log:
+    with progress_wanted(config.progress), thread_limit(config.backend.threads), RunLog() as log:
         if config.data.symbols is not None:
             from gpubt.errors import ConfigError
             from gpubt.symbols import run_symbols

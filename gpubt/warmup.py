@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from gpubt.caches import set_numba_cache
+from gpubt.data.threads import PARALLEL
 from gpubt.device import cuda_status, store_break_even
 from gpubt.resources import folder
 
@@ -33,6 +34,7 @@ def warmup(report: Callable[[str], None]) -> dict[str, Any]:
             _run("cpu", COMPILE_BARS, path.stem, mode)
             runs[f"{path.stem} {mode}"] = perf_counter() - start
             report(f"{path.stem}, {mode} mode: {runs[f'{path.stem} {mode}']:.1f} s")
+    _run("cpu", PARALLEL, "ema_cross", "event")  # kernels that only many bars need
     status = cuda_status()
     break_even = _measure(report) if status.available else None
     if not status.available:
