@@ -285,9 +285,7 @@ def main() -> int:
             theirs, their_equity = rival(bars, {key: mask.copy() for key, mask in masks.items()}, work)
             mine, my_equity = ours(engine, work)
             found = compare(theirs, mine, their_equity, my_equity)
-            print(
-                f"{engine:<12} {name:<15} {len(mine['exit_bar']):>5} trades, final equity {my_equity:,.4f}: {'DIFFER' if found else 'equal'}"
-            )
+            print(f"{engine:<12} {name:<15} {len(mine['exit_bar']):>5} trades, equity {my_equity:,.4f}: {'DIFFER' if found else 'equal'}")
             for text in found:
                 print(f"    {text}")
             differences += len(found)
