@@ -60,6 +60,7 @@ def run_one(
     from gpubt.data.detail import load_detail
     from gpubt.data.rows import resolve_rows
     from gpubt.data.source import open_source
+    from gpubt.data.threads import aside
     from gpubt.data.validate import validate
     from gpubt.indicators.cache import IndicatorCache
     from gpubt.metrics import account
@@ -71,7 +72,7 @@ def run_one(
     from gpubt.records.summary import summarise
     from gpubt.simulate.entries import load_entries
     from gpubt.simulate.inputs import calendars
-    from gpubt.simulate.ledger import to_table
+    from gpubt.simulate.ledger import ledger_digest, to_table
     from gpubt.simulate.parameters import parameters, rungs, same_bar_policies
     from gpubt.strategy.plan import plan
 
@@ -106,11 +107,12 @@ def run_one(
         ledger, *others = map(run, policies)
     with phase("metrics", wait=backend.wait, bars=bars.n):
         trades = backend.trades(ledger)
+        digest = aside(ledger_digest, [trades])
         measured = account.measure(backend, market, ledger, bars, config)
         band = [account.measure(backend, market, other, bars, config).metrics for other in others]
-        table = to_table(trades, bars.time, bars.symbol)
         equity = Equity(bars, trades, measured, config)
-        summary = summarise(config, source, bars, report, ledger, trades, measured, band)
+        summary = summarise(config, source, bars, report, ledger, trades, measured, digest(), band)
+    table = partial(to_table, trades, bars.time, bars.symbol)
     with run_folder(folder) as out:
         with phase("write"):
             out.config(config)
@@ -119,6 +121,8 @@ def run_one(
         record = benchmark_record(
             config, source, bars, report, backend, reason, phases, cache, meter, len(trades), perf_counter() - started
         )
+        if detail:
+            summary["detail_digest"] = detail.digest
         summary["warnings"] += [*report.warnings(), *(detail.warnings if detail else ()), *record["warnings"]]
         events.finished(log, summary, record)
         out.log(log.lines)

@@ -76,7 +76,7 @@ def run_symbols(config: Config, backend: Backend | None, folder: Path | None, lo
     log.event("total", trades=total.summary["n_trades"], ledger_digest=total.summary["ledger_digest"], seconds=perf_counter() - started)
     with run_folder(folder) as out:
         out.config(config)
-        out.trades(total.trades)
+        out.trades(total.ledger)
         out.equity(total.equity)
         out.symbols(total.symbols)
         out.log(log.lines)
@@ -129,7 +129,7 @@ def combine(config: Config, names: Sequence[str], results: Sequence[RunResult], 
     }
     return RunResult(
         config,
-        pa.concat_tables([result.trades for result in results]).unify_dictionaries(),
+        lambda: pa.concat_tables([result.trades for result in results]).unify_dictionaries(),
         pa.Table.from_batches([equity_batch(times, equity)]),
         summary["metrics"],
         summary,

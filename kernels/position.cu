@@ -162,7 +162,7 @@ DEVICE void fill(const Prices &x, const Params &p, const Entry &entry, State &s,
   if (!s.alone && units > cap) units = cap;
   units = lots(p, units);
   if (!(units > 0.0)) return skip(s, ZERO_SIZE);
-  const double risk = has_stop ? distance : not_a_number();
+  const double risk = has_stop && distance > 0.0 ? distance : not_a_number();
   if (adds) {
     Trade &leg = s.ledger[s.row + s.legs++];
     leg.entry_price = price; leg.units = units; leg.entry_fees = commission(p, units, price);

@@ -98,7 +98,7 @@ def test_parquet_is_exact_compressed_and_streams(tmp_path: Path) -> None:
 
 
 def fill(folder: RunFolder, config: Config, trades: pa.Table = TABLE) -> None:
-    folder.trades(trades)
+    folder.trades(lambda: trades)
     folder.equity((TABLE.schema, TABLE.to_batches()))
     folder.config(config)
     folder.benchmark({"rows": 3})

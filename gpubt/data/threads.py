@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 PARALLEL = 250_000  # rows from which on threads pay
 
@@ -30,6 +30,18 @@ def threads_for(rows: int) -> int:
     """How many threads work on so many rows."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(_most.get() or cores, cores) if rows >= PARALLEL else 1
+
+
+def aside(work: Callable[..., Result], *arguments: Any) -> Callable[[], Result]:
+    """Begin `work(*arguments)` on another thread, where there is one to spare; what is given back waits for its result."""
+    if threads_for(PARALLEL) == 1:
+        return lambda: work(*arguments)
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(work, *arguments)
+    pool.shutdown(wait=False)
+    return future.result
 
 
 def mapped(work: Callable[[Item], Result], items: Sequence[Item], threads: int) -> list[Result]:

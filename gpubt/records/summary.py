@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from gpubt.simulate.layout import SKIPS
-from gpubt.simulate.ledger import ledger_digest
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Ledger
@@ -32,9 +31,11 @@ def summarise(
     ledger: Ledger,
     trades: NDArray[Any],
     measured: Measured,
+    digest: str,
     band: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Keys in the order of the file. Figures that don't exist are None. `band`: the metrics under the other same-bar policies that ran."""
+    """Keys in the order of the file. Figures that don't exist are None. `digest` is the ledger's; `band` has the metrics under the other
+    same-bar policies that ran."""
     from gpubt.data.clock import time_text
 
     metrics, held = known(measured.metrics), known(measured.buy_and_hold)
@@ -49,7 +50,7 @@ def summarise(
         "gaps": report.gaps,
         "n_trades": metrics["n_trades"],
         "fills": len(trades),  # ledger rows: a position has several with a ladder or with added entries
-        "ledger_digest": ledger_digest([trades]),
+        "ledger_digest": digest,
         "ledger_hash": f"{measured.hash:016x}",
         "data_digest": report.digest,
         "metrics": metrics,

@@ -329,7 +329,7 @@ class Simulation:
         units = self.units(entry, equity, price, side * (price - stop), position.held() if position else 0.0)
         if not units > 0.0:
             return self.skip(t, k.ZERO_SIZE)
-        risk = side * (price - stop) if has_stop else math.nan
+        risk = side * (price - stop) if has_stop and side * (price - stop) > 0.0 else math.nan
         at_open = not inside and not (p["order"] == k.MARKET and p["entry_at"] == k.AT_CLOSE)
         leg = Leg(t, price, units, commission(p, units, price), risk, t if at_open and not p["exposed_later"] else t + 1, inside)
         if position:

@@ -56,7 +56,7 @@ class Leg:
     price: float
     units: float  # that are still open
     fees: float  # of the entry, of the units still open
-    risk: float  # R: entry price to the initial stop, NaN without one
+    risk: float  # R: entry price to the initial stop, NaN without one on the losing side
     first: int  # first bar whose range can touch a level
     inside: bool  # filled within its bar, which then counts for the excursions by its close
     low: float = INF

@@ -225,7 +225,7 @@ def fill(x, p, entry, s, t, signal, side, reference, order, inside):
     units = lots(p, units)
     if not units > 0.0:
         return skip(s, k.ZERO_SIZE)
-    risk = distance if has_stop else np.nan
+    risk = distance if has_stop and distance > 0.0 else np.nan
     if adds:
         leg = trade_at(s.ledger, s.row + s.legs)
         leg.entry_price, leg.units, leg.entry_fees, leg.entry_bar, leg.r_multiple = price, units, commission(p, units, price), t, risk
