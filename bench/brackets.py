@@ -13,7 +13,7 @@ import numpy as np
 from bench import rivals
 from bench.harness import paired, save, show
 from bench.workloads import Brackets, bracket_parameters, brackets, entry_records
-from gpubt.simulate.layout import END_OF_DATA, STOP, TARGET, TIME
+from gpubt.simulate.layout import END_OF_DATA, RUNG, STOP, TARGET, TIME
 
 ORIGIN = {"stops": 11_808, "targets": 5_890, "timeouts": 2, "pnl_sum": -0.05543134505, "win_rate": 0.332824859, "mean_hold": 798.90}
 
@@ -31,13 +31,13 @@ def main() -> None:
     from gpubt.backends.cpu import CpuBackend
 
     backend, compiled = CpuBackend(), rivals.numba_loop()
-    entries, params = entry_records(work), bracket_parameters(work)
+    entries, params, rungs = entry_records(work), bracket_parameters(work), np.zeros(0, RUNG)
     market = backend.upload(work.columns)
     cases: dict[str, Any] = {
         "plain Python loop": lambda: rivals.run(work, rivals.loop, plain=True),
         "plain numba loop, 1 thread": lambda: rivals.run(work, compiled, plain=False),
-        "gpubt bar mode": lambda: backend.simulate_list(market, entries, None, params, "bar"),
-        "gpubt event mode": lambda: backend.simulate_list(market, entries, None, params, "event"),
+        "gpubt bar mode": lambda: backend.simulate_list(market, {}, entries, {}, rungs, params, "bar"),
+        "gpubt event mode": lambda: backend.simulate_list(market, {}, entries, {}, rungs, params, "event"),
         "gpubt block index, once": lambda: backend.upload(work.columns),
     }
     exits = cases["plain numba loop, 1 thread"]()

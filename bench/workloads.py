@@ -57,4 +57,6 @@ def bracket_parameters(work: Brackets) -> NDArray[Any]:
     from gpubt.simulate import layout as k
 
     at_close = {name: k.AT_CLOSE for name in ("entry_at", "exit_at", "time_at")}
-    return k.record(k.PARAMS, capital=100_000.0, size_value=1.0, max_leverage=1.0, max_bars=work.window, **at_close)
+    return k.record(
+        k.PARAMS, capital=100_000.0, size_value=1.0, max_leverage=1.0, pyramiding=1, reentry=1, max_bars=work.window, **at_close
+    )

@@ -17,6 +17,7 @@ from gpubt.errors import ConfigError, GpubtError, accepted
 # name: module, what it does
 COMMANDS = {
     "run": ("gpubt.commands.run", "backtest a strategy: gpubt run [group=option] [key=value] ..."),
+    "explain": ("gpubt.commands.explain", "why a trade is what it is: gpubt explain RUN --trade 17"),
     "info": ("gpubt.commands.info", "versions, devices, whether and why cuda can't be used, caches"),
     "list": ("gpubt.commands.listing", "strategies, indicators, configuration groups"),
     "warmup": ("gpubt.commands.warmup", "compile the kernels and measure where the GPU begins to pay"),
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def dispatch(arguments: list[str]) -> int:
     """Call the subcommand. Raises ConfigError for one that does not exist."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(HELP.format(commands="\n".join(f"  {name:<8}{about}" for name, (_, about) in COMMANDS.items())))
+        print(HELP.format(commands="\n".join(f"  {name:<9}{about}" for name, (_, about) in COMMANDS.items())))
         return 0
     if arguments[0] in ("--version", "-V"):
         print(f"gpubt {__version__}")

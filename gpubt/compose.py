@@ -18,8 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from gpubt import resources
 from gpubt.compose_errors import explain, refuse_keyless
-from gpubt.config import Config, check, resolve
+from gpubt.config import Config
 from gpubt.errors import ConfigError, GpubtError
+from gpubt.limits import check
+from gpubt.resolve import resolve
 from gpubt.schema import groups, refuse_missing, refuse_unknown
 
 PRIMARY = "config"

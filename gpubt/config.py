@@ -1,15 +1,13 @@
 """The configuration as typed dataclasses: what every key is, its default, and which values it takes.
 
-Hydra composes `conf/` and the command line into `Config` (unknown keys and wrong types are refused there), `check` refuses values out of
-range, and `resolve` merges what the strategy asks for with what the user set. Nothing below this file knows Hydra.
+Hydra composes `conf/` and the command line into `Config` (unknown keys and wrong types are refused there), `gpubt.limits.check` refuses
+values out of range, and `gpubt.resolve.resolve` merges what the strategy asks for with what the user set. Nothing below knows Hydra.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-
-from gpubt.errors import ConfigError, nearest
 
 
 @dataclass
@@ -73,32 +71,42 @@ class Data:
 
 @dataclass
 class Stop:
-    """A protective stop: at most one of a fraction of the price, a price distance, or a multiple of ATR."""
+    """A protective stop: at most one of a fraction of the price, a price distance, a multiple of ATR, or the price that an expression of
+    the strategy's language has at the signal's bar (`long` and `short`, each for its side)."""
 
     pct: float | None = None
     offset: float | None = None
     atr: float | None = None
+    long: str | None = None
+    short: str | None = None
 
 
 @dataclass
 class Target:
-    """A profit target: at most one of a fraction, a price distance, a multiple of ATR, or a multiple of R (the stop's distance)."""
+    """A profit target: at most one of a fraction, a price distance, a multiple of ATR, a multiple of R (the stop's distance), expressions
+    (`long` and `short`), or a ladder: a list of mappings with one of pct, offset, atr, r, and `share`, the fraction of the units that it
+    closes."""
 
     pct: float | None = None
     offset: float | None = None
     atr: float | None = None
     r: float | None = None
+    long: str | None = None
+    short: str | None = None
+    ladder: Any = None
 
 
 @dataclass
 class Trailing:
     """A stop that follows the best price: at most one of a fraction of it, a price distance, or a multiple of ATR. It acts once the price
-    has gone `activation` (in the same unit, from the entry price) in favour; null: from the entry on."""
+    has gone `activation` (in the same unit, from the entry price) in favour; null: from the entry on. `basis`: the best price of the bars
+    before (prior, the default) or of the tested bar too (same_bar)."""
 
     pct: float | None = None
     offset: float | None = None
     atr: float | None = None
     activation: float | None = None
+    basis: str | None = None
 
 
 @dataclass
@@ -124,17 +132,24 @@ class Exits:
     max_bars: int | None = None
     atr_length: int | None = None  # default 14
     anchor: str | None = None  # fill (default) or signal_close
+    gap: str | None = None  # an open beyond a level fills at the open (default), or at the level
+    exposed: str | None = None  # levels count from the entry_bar on (default), or from the next_bar
 
 
 @dataclass
 class Sizing:
-    """At most one of a fraction of equity (default 1), units, or cash; then the leverage cap (default 1) and the lot (default none)."""
+    """At most one of a fraction of equity (default 1), units, cash, or the fraction of equity that is lost between entry and stop; then the
+    leverage cap (default 1) and the lot (default none). With `liquidation` (default) a position is closed where what is left of the account
+    is `maintenance` (default 0) of its notional."""
 
     percent_equity: float | None = None
     fixed_units: float | None = None
     fixed_cash: float | None = None
+    risk_percent: float | None = None
     lot: float | None = None
     max_leverage: float | None = None
+    maintenance: float | None = None
+    liquidation: bool | None = None
 
 
 @dataclass
@@ -161,12 +176,31 @@ class Strategy:
 
 
 @dataclass
+class OrderLevel:
+    """Where a limit order (below the signal's close, for a purchase) or a stop order (above it) rests: at most one of a fraction, a price
+    distance, a multiple of ATR, or the price that an expression has at the signal's bar (`long` and `short`, each for its side)."""
+
+    pct: float | None = None
+    offset: float | None = None
+    atr: float | None = None
+    long: str | None = None
+    short: str | None = None
+
+
+@dataclass
 class Entry:
-    """`at` is next_open (the open after the signal) or close (the signal bar's close); for `cooldown` bars after an exit no signal acts."""
+    """Market orders fill `at` next_open (the open after the signal) or close (the signal bar's close). Limit, stop and stop_limit orders
+    rest for `valid_bars` (null: until cancelled) at `limit` and `stop`; the limit of a stop_limit order is measured from its stop. For
+    `cooldown` bars after an exit no signal acts; `reentry_same_bar`: the signals of the bar of an exit by a level act."""
 
     order: str = "market"
     at: str = "next_open"
+    limit: OrderLevel = field(default_factory=OrderLevel)
+    stop: OrderLevel = field(default_factory=OrderLevel)
+    valid_bars: int | None = None
     cooldown: int = 0
+    reentry_same_bar: bool = True
+    beyond_stop: str = "skip"  # a fill whose stop is not on its losing side: skip it, or enter (and leave at once)
 
 
 @dataclass
@@ -196,17 +230,62 @@ class Commission:
 
 @dataclass
 class Slippage:
-    """Market and stop fills are worse than the reference price by `rate` of it."""
+    """Market and stop fills are worse than the reference price by `rate` of it, and by `ticks` times `tick` (price), and by the share `atr`
+    of ATR."""
 
     rate: float = 0.0
+    ticks: float = 0.0
+    tick: float | None = None
+    atr: float = 0.0
+
+
+@dataclass
+class Carry:
+    """What holding costs, as a fraction of the entry's notional: at most one of a year's and a bar's; negative earns."""
+
+    annual: float | None = None
+    per_bar: float | None = None
 
 
 @dataclass
 class Costs:
-    """What fills cost."""
+    """What fills cost, and holding. `spread` is a price: half of it is paid at each market or stop fill. Longs pay `funding`, shorts
+    receive it and pay `borrow`."""
 
     commission: Commission = field(default_factory=Commission)
     slippage: Slippage = field(default_factory=Slippage)
+    spread: float = 0.0
+    funding: Carry = field(default_factory=Carry)
+    borrow: Carry = field(default_factory=Carry)
+
+
+@dataclass
+class Session:
+    """Trading hours: `hours` such as 09:30-16:00 (local, may pass midnight; null: whole days) on `days` (null: all) in `time_zone` (null:
+    that of data.timezone). With `exit` positions are closed at the close of a session's last bar."""
+
+    hours: str | None = None
+    days: Any = None
+    time_zone: str | None = None
+    exit: bool = False
+
+
+@dataclass
+class Blackout:
+    """Bars in which no entry fills: those that open in `hours` (one or a list of 22:00-23:00) on `days`, local, and those within the spans
+    of `calendar`, a CSV or Parquet table with columns start and end."""
+
+    hours: Any = None
+    days: Any = None
+    time_zone: str | None = None
+    calendar: str | None = None
+
+
+@dataclass
+class Finer:
+    """`path` is a Parquet or CSV file of finer bars of the same symbol, which tell what happened inside a bar; null: none."""
+
+    path: str | None = None
 
 
 @dataclass
@@ -215,6 +294,7 @@ class Sim:
 
     mode: str = "event"
     same_bar: str = "stop_first"
+    detail: Finer = field(default_factory=Finer)
 
 
 @dataclass
@@ -252,10 +332,15 @@ class Config:
     exits: Exits = field(default_factory=Exits)
     sizing: Sizing = field(default_factory=Sizing)
     costs: Costs = field(default_factory=Costs)
+    session: Session = field(default_factory=Session)
+    blackout: Blackout = field(default_factory=Blackout)
+    cross: str = "default"  # what crosses_above and crosses_below mean: default, strict or latched
     positions: str = "single"
     max_open: int | None = None  # with positions=overlapping: trades open at once; null: any number
+    pyramiding: int = 1  # entries on one side at most
     entries: Entries = field(default_factory=Entries)
     on_opposite: str | None = None  # default: reverse when both sides trade in single positions, else ignore
+    end_of_data: str = "close_with_costs"  # what is open at the end is closed at the last close; close_free: without costs
     capital: float = 100_000.0
     sim: Sim = field(default_factory=Sim)
     metrics: Metrics = field(default_factory=Metrics)
@@ -266,185 +351,3 @@ class Config:
     deterministic: bool = True
     progress: bool = True
     debug: bool = False
-
-
-CHOICES: dict[str, tuple[str, ...]] = {
-    "backend.name": ("auto", "cuda", "cpu"),
-    "data.source": ("sample", "parquet", "csv", "synthetic"),
-    "data.bar_stamp": ("start", "end"),
-    "data.adjust": ("none", "split", "adj_close"),
-    **{f"data.validation.{name}": ("error", "drop") for name in ("order", "duplicates", "nan", "non_positive", "high_below_low")},
-    "data.validation.outside_range": ("error", "drop"),
-    "data.validation.gaps": ("error", "warn"),
-    "data.validation.outliers": ("error", "warn", "drop"),
-    "data.validation.negative_volume": ("error", "warn", "drop"),
-    "strategy.side": ("both", "long", "short"),
-    "entry.order": ("market",),
-    "entry.at": ("next_open", "close"),
-    "exit.at": ("next_open", "close"),
-    "time.at": ("open", "close"),
-    "exits.anchor": ("fill", "signal_close"),
-    "positions": ("single", "overlapping", "list"),
-    "on_opposite": ("ignore", "close", "reverse"),
-    "sim.mode": ("event", "bar"),
-    "sim.same_bar": ("stop_first", "target_first", "ohlc", "olhc", "adaptive"),
-    "metrics.returns": ("auto", "daily", "bar"),
-    "equity": ("returns", "bar"),
-}
-
-# key: (low, high, is low itself allowed); an infinite high is open
-RANGES: dict[str, tuple[float, float, bool]] = {
-    "backend.threads": (1, float("inf"), True),
-    "backend.device": (0, float("inf"), True),
-    "data.portion": (1, float("inf"), True),
-    "data.synthetic.bars": (1, float("inf"), True),
-    "data.synthetic.start_price": (0, float("inf"), False),
-    "data.synthetic.volatility": (0, float("inf"), True),
-    "data.synthetic.clustering": (0, 0.999, True),
-    "exits.stop.pct": (0, float("inf"), False),
-    "exits.stop.offset": (0, float("inf"), False),
-    "exits.stop.atr": (0, float("inf"), False),
-    "exits.target.pct": (0, float("inf"), False),
-    "exits.target.offset": (0, float("inf"), False),
-    "exits.target.atr": (0, float("inf"), False),
-    "exits.target.r": (0, float("inf"), False),
-    "exits.trailing.pct": (0, 0.999999, False),
-    "exits.trailing.offset": (0, float("inf"), False),
-    "exits.trailing.atr": (0, float("inf"), False),
-    "exits.trailing.activation": (0, float("inf"), True),
-    "exits.break_even.pct": (0, float("inf"), False),
-    "exits.break_even.offset": (0, float("inf"), False),
-    "exits.break_even.atr": (0, float("inf"), False),
-    "exits.break_even.r": (0, float("inf"), False),
-    "exits.break_even.plus": (-0.5, 0.5, True),
-    "entry.cooldown": (0, 2**31, True),
-    "max_open": (1, 2**31, True),
-    "exits.max_bars": (1, float("inf"), True),
-    "exits.atr_length": (1, float("inf"), True),
-    "sizing.percent_equity": (0, float("inf"), False),
-    "sizing.fixed_units": (0, float("inf"), False),
-    "sizing.fixed_cash": (0, float("inf"), False),
-    "sizing.lot": (0, float("inf"), False),
-    "sizing.max_leverage": (0, float("inf"), False),
-    "costs.commission.rate": (0, 1, True),
-    "costs.commission.per_unit": (0, float("inf"), True),
-    "costs.commission.fixed": (0, float("inf"), True),
-    "costs.commission.minimum": (0, float("inf"), True),
-    "costs.slippage.rate": (0, 1, True),
-    "capital": (0, float("inf"), False),
-    "metrics.risk_free": (-1, 10, True),
-    "cache.budget_mib": (0, float("inf"), True),
-    "memory.ratio_max": (0, float("inf"), False),
-    "seed": (0, 2**63 - 1, True),
-}
-
-
-# what a level can be measured in
-LEVELS: dict[str, tuple[str, ...]] = {
-    "stop": ("pct", "offset", "atr"),
-    "target": ("pct", "offset", "atr", "r"),
-    "trailing": ("pct", "offset", "atr"),
-    "break_even": ("pct", "offset", "atr", "r"),
-}
-
-
-def value_at(config: Any, key: str) -> Any:
-    """The value at a dotted key."""
-    for name in key.split("."):
-        config = getattr(config, name)
-    return config
-
-
-def check(config: Config) -> None:
-    """Raise ConfigError for the first value that is not accepted. `strategy.exits` and `strategy.sizing` obey the same limits."""
-    for prefix in ("", "strategy."):
-        for key, names in CHOICES.items():
-            if prefix and not key.startswith(("exits.", "sizing.")):
-                continue
-            value = value_at(config, prefix + key)
-            if value is not None and value not in names:
-                raise ConfigError(f"{prefix}{key} must be one of {', '.join(names)}, got {value!r}{nearest(names, str(value))}")
-        for key, (low, high, inclusive) in RANGES.items():
-            if prefix and not key.startswith(("exits.", "sizing.")):
-                continue
-            value = value_at(config, prefix + key)
-            if value is not None and not (
-                (low <= value if inclusive else low < value) and (value <= high if high != float("inf") else value < high)
-            ):
-                raise ConfigError(f"{prefix}{key} must be {_interval(low, high, inclusive)}, got {value}")
-        for name, kinds in LEVELS.items():
-            _at_most_one(config, f"{prefix}exits.{name}", kinds)
-        _at_most_one(config, prefix + "sizing", ("percent_equity", "fixed_units", "fixed_cash"))
-
-
-def _interval(low: float, high: float, inclusive: bool) -> str:
-    if high == float("inf"):
-        return f"{'at least' if inclusive else 'more than'} {low:g} and finite"
-    return f"in {'[' if inclusive else '('}{low:g}, {high:g}]"
-
-
-def _at_most_one(config: Config, key: str, names: tuple[str, ...]) -> None:
-    given = [name for name in names if getattr(value_at(config, key), name) is not None]
-    if len(given) > 1:
-        raise ConfigError(f"{key} takes one of {', '.join(names)}, got {' and '.join(given)}")
-
-
-def resolve(config: Config) -> Config:
-    """The configuration a run uses: strategy defaults merged under the user's own, and every null that has a default filled in.
-
-    A kind of stop, target or size that the user sets replaces the strategy's kind. Idempotent.
-    """
-    strategy = config.strategy
-    exits = Exits(
-        **{name: _kind(getattr(config.exits, name), getattr(strategy.exits, name), kinds) for name, kinds in LEVELS.items()},
-        max_bars=_first(config.exits.max_bars, strategy.exits.max_bars),
-        atr_length=_first(config.exits.atr_length, strategy.exits.atr_length, 14),
-        anchor=_first(config.exits.anchor, strategy.exits.anchor, "fill"),
-    )
-    sizing = _kind(config.sizing, strategy.sizing, ("percent_equity", "fixed_units", "fixed_cash"))
-    if sizing.percent_equity is None and sizing.fixed_units is None and sizing.fixed_cash is None:
-        sizing = replace(sizing, percent_equity=1.0)
-    sizing = replace(
-        sizing,
-        lot=_first(config.sizing.lot, strategy.sizing.lot),
-        max_leverage=_first(config.sizing.max_leverage, strategy.sizing.max_leverage, 1.0),
-    )
-    exit_at = config.exit.at or config.entry.at
-    time_at = config.time.at or ("open" if config.entry.at == "next_open" else "close")
-    on_opposite = config.on_opposite or ("reverse" if strategy.side == "both" and config.positions == "single" else "ignore")
-    resolved = replace(config, exits=exits, sizing=sizing, exit=At(exit_at), time=At(time_at), on_opposite=on_opposite)
-    _agree(resolved)
-    return resolved
-
-
-def _agree(config: Config) -> None:
-    """Raise ConfigError for values that are accepted alone and not together."""
-    for name in ("target", "break_even"):
-        r = getattr(config.exits, name).r
-        if r is not None and config.exits.stop == Stop():
-            raise ConfigError(f"exits.{name}.r={r:g} needs a stop to measure R from; set exits.stop.pct, offset or atr")
-    if config.exits.trailing.activation and not _given(config.exits.trailing, LEVELS["trailing"]):
-        raise ConfigError("exits.trailing.activation needs a trailing stop; set exits.trailing.pct, offset or atr")
-    if config.exits.break_even.plus and not _given(config.exits.break_even, LEVELS["break_even"]):
-        raise ConfigError("exits.break_even.plus needs the move that triggers it; set exits.break_even.pct, offset, atr or r")
-    if config.positions == "list" and not config.entries.path:
-        raise ConfigError("positions=list needs entries.path, a Parquet or CSV table of entries, got null")
-    if config.positions != "overlapping" and config.max_open is not None:
-        raise ConfigError(f"max_open={config.max_open} needs positions=overlapping, got positions={config.positions}")
-    if config.positions != "single" and config.entry.cooldown:
-        raise ConfigError(f"entry.cooldown={config.entry.cooldown} needs positions=single, got positions={config.positions}")
-    if config.positions == "overlapping" and config.on_opposite == "close":
-        raise ConfigError("on_opposite=close needs positions=single; with positions=overlapping use ignore or reverse")
-
-
-def _first(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
-
-
-def _kind(own: Any, default: Any, names: tuple[str, ...]) -> Any:
-    """`own` if it sets any of `names`, else `default`."""
-    return own if _given(own, names) else default
-
-
-def _given(level: Any, names: tuple[str, ...]) -> bool:
-    return any(getattr(level, name) is not None for name in names)

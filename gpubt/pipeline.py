@@ -6,12 +6,15 @@ slice -> ingest -> transfer -> indicators -> scan -> simulate -> metrics -> writ
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from gpubt.config import Config, check, resolve
+from gpubt.config import Config
+from gpubt.limits import check
 from gpubt.records.result import Raw, RunResult
+from gpubt.resolve import resolve
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Backend
@@ -25,13 +28,14 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
 
     Raises GpubtError, with one sentence, for everything that is the input's fault. Nothing is written unless the run succeeds.
     """
+    from gpubt.data.threads import thread_limit
     from gpubt.progress import progress_wanted
     from gpubt.records.log import RunLog
 
     started = perf_counter()
     check(config)
     config = resolve(_answered(config))
-    with progress_wanted(config.progress), RunLog() as log:
+    with progress_wanted(config.progress), thread_limit(config.backend.threads), RunLog() as log:
         if config.data.symbols is not None:
             from gpubt.errors import ConfigError
             from gpubt.symbols import run_symbols
@@ -53,8 +57,10 @@ def run_one(
 ) -> RunResult:
     """One symbol through all phases."""
     from gpubt.backends import get_backend
+    from gpubt.data.detail import load_detail
     from gpubt.data.rows import resolve_rows
     from gpubt.data.source import open_source
+    from gpubt.data.threads import aside
     from gpubt.data.validate import validate
     from gpubt.indicators.cache import IndicatorCache
     from gpubt.metrics import account
@@ -65,8 +71,9 @@ def run_one(
     from gpubt.records.folder import run_folder
     from gpubt.records.summary import summarise
     from gpubt.simulate.entries import load_entries
-    from gpubt.simulate.ledger import to_table
-    from gpubt.simulate.parameters import parameters
+    from gpubt.simulate.inputs import calendars
+    from gpubt.simulate.ledger import ledger_digest, to_table
+    from gpubt.simulate.parameters import parameters, rungs, same_bar_policies
     from gpubt.strategy.plan import plan
 
     phases, planned = Phases(), plan(config)
@@ -80,29 +87,32 @@ def run_one(
     with phase("ingest", bars=hi - lo):
         bars = source.read(lo, hi, planned.columns)
         bars, report = validate(bars, lo, hi, config.data.validation, source.findings)
+        detail = load_detail(config, bars) if config.sim.detail.path else None
     with phase("transfer", wait=backend.wait, bars=bars.n):
-        market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"})
+        market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"}, detail)
     with phase("indicators", wait=backend.wait, bars=bars.n):
         cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))
         series = {one: cache.get(one) for one in planned.series}
-        atr = cache.get(planned.atr) if planned.atr else None
-    params = parameters(config)
-    if planned.program:
-        with phase("scan", wait=backend.wait, bars=bars.n):
-            masks = backend.scan(planned.program, series, bars.n)
-        with phase("simulate", wait=backend.wait, bars=bars.n, sets=1):
-            ledger = backend.simulate(market, masks, atr, params, config.sim.mode, config.positions)
-    else:
-        with phase("scan", bars=bars.n):
+        levels = {name: cache.get(one) for name, one in planned.levels.items()}
+    entries = None
+    with phase("scan", wait=backend.wait, bars=bars.n):
+        masks = calendars(config, bars, backend)
+        if planned.program:
+            masks |= backend.scan(planned.program, series, bars.n)
+        else:
             entries = load_entries(config, bars.time, bars.symbol)
-        with phase("simulate", wait=backend.wait, bars=bars.n, sets=len(entries)):
-            ledger = backend.simulate_list(market, entries, atr, params, config.sim.mode)
+    run = partial(backend.run, market, masks, entries, levels, rungs(config), mode=config.sim.mode, positions=config.positions)
+    policies = [parameters(config, bars.spacing, policy) for policy in same_bar_policies(config)]
+    with phase("simulate", wait=backend.wait, bars=bars.n, sets=len(policies)):
+        ledger, *others = map(run, policies)
     with phase("metrics", wait=backend.wait, bars=bars.n):
         trades = backend.trades(ledger)
+        digest = aside(ledger_digest, [trades])
         measured = account.measure(backend, market, ledger, bars, config)
-        table = to_table(trades, bars.time, bars.symbol)
+        band = [account.measure(backend, market, other, bars, config).metrics for other in others]
         equity = Equity(bars, trades, measured, config)
-        summary = summarise(config, source, bars, report, ledger, trades, measured)
+        summary = summarise(config, source, bars, report, ledger, trades, measured, digest(), band)
+    table = partial(to_table, trades, bars.time, bars.symbol)
     with run_folder(folder) as out:
         with phase("write"):
             out.config(config)
@@ -111,7 +121,9 @@ def run_one(
         record = benchmark_record(
             config, source, bars, report, backend, reason, phases, cache, meter, len(trades), perf_counter() - started
         )
-        summary["warnings"] += report.warnings() + record["warnings"]
+        if detail:
+            summary["detail_digest"] = detail.digest
+        summary["warnings"] += [*report.warnings(), *(detail.warnings if detail else ()), *record["warnings"]]
         events.finished(log, summary, record)
         out.log(log.lines)
         out.summary(summary)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock
 from time import monotonic
 from typing import Any, TextIO
 
@@ -43,15 +44,17 @@ class _Bar:
         self.started = clock()
         self.due = self.started + PATIENCE
         self.drawing: Any = None
+        self.lock = Lock()  # threads that read count together
 
     def advance(self, count: int) -> None:
-        self.done += count
-        now = self.clock()
-        if now < self.due:
-            return
-        self.due = now + INTERVAL
-        self.refreshes += 1
-        self._draw(self.done / (now - self.started))
+        with self.lock:
+            self.done += count
+            now = self.clock()
+            if now < self.due:
+                return
+            self.due = now + INTERVAL
+            self.refreshes += 1
+            self._draw(self.done / (now - self.started))
 
     def _draw(self, rate: float) -> None:
         if self.drawing is None:

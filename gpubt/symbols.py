@@ -31,7 +31,20 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 COUNTS = ("rows", "n_trades", "ambiguous_exits", "max_drawdown_bars")
-SUMMED = ("gross_profit", "gross_loss", "fees", "notional", "trades", "wins", "losses", "bars_held", "exposed", "ambiguous")
+SUMMED = (
+    "gross_profit",
+    "gross_loss",
+    "fees",
+    "accrued",
+    "shortfall",
+    "notional",
+    "trades",
+    "wins",
+    "losses",
+    "bars_held",
+    "exposed",
+    "ambiguous",
+)
 
 
 def run_symbols(config: Config, backend: Backend | None, folder: Path | None, log: RunLog, started: float) -> RunResult:
@@ -63,7 +76,7 @@ def run_symbols(config: Config, backend: Backend | None, folder: Path | None, lo
     log.event("total", trades=total.summary["n_trades"], ledger_digest=total.summary["ledger_digest"], seconds=perf_counter() - started)
     with run_folder(folder) as out:
         out.config(config)
-        out.trades(total.trades)
+        out.trades(total.ledger)
         out.equity(total.equity)
         out.symbols(total.symbols)
         out.log(log.lines)
@@ -116,7 +129,7 @@ def combine(config: Config, names: Sequence[str], results: Sequence[RunResult], 
     }
     return RunResult(
         config,
-        pa.concat_tables([result.trades for result in results]).unify_dictionaries(),
+        lambda: pa.concat_tables([result.trades for result in results]).unify_dictionaries(),
         pa.Table.from_batches([equity_batch(times, equity)]),
         summary["metrics"],
         summary,
@@ -182,7 +195,7 @@ def totals(summaries: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[st
     return {
         "symbol": f"{len(names)} symbols",
         "symbols": list(names),
-        **{name: sum(summary[name] for summary in summaries) for name in ("rows", "rows_available", "gaps", "n_trades")},
+        **{name: sum(summary[name] for summary in summaries) for name in ("rows", "rows_available", "gaps", "n_trades", "fills")},
         "first_timestamp": min(summary["first_timestamp"] for summary in summaries),
         "last_timestamp": max(summary["last_timestamp"] for summary in summaries),
         "data_digest": hashlib.sha256("".join(summary["data_digest"] for summary in summaries).encode()).hexdigest(),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from gpubt.caches import set_numba_cache
+from gpubt.data.threads import PARALLEL
 from gpubt.device import cuda_status, store_break_even
 from gpubt.resources import folder
 
@@ -16,6 +19,20 @@ if TYPE_CHECKING:
 COMPILE_BARS = 5_000
 SIZES = (10_000, 50_000, 250_000, 1_000_000, 4_000_000)  # bars of one set, so bars x sets
 ROUNDS = 3
+INDICATORS = (
+    "wma(close, 5) > sma(close, 5)",
+    "close > bbands_upper(close, 20, 2)",
+    "macd_hist(close, 12, 26, 9) > 0",
+    "stoch_d(14, 3, 3) > 80",
+    "sma((high + low) * close / 2, 4) > shift(sma(abs(close - open), 4), 1)",
+)
+# what no shipped strategy needs: name, overrides
+OTHERS = {
+    "indicators": [f"strategy.long.entry='{' or '.join(INDICATORS)}'"],
+    "other readings of a crossing": ["cross=latched"],
+    "positions=overlapping": ["positions=overlapping"],
+    "many bars": [],
+}
 COMPARED = ("transfer", "indicators", "scan", "simulate", "metrics")  # reading and writing are the same on both
 
 
@@ -33,6 +50,14 @@ def warmup(report: Callable[[str], None]) -> dict[str, Any]:
             _run("cpu", COMPILE_BARS, path.stem, mode)
             runs[f"{path.stem} {mode}"] = perf_counter() - start
             report(f"{path.stem}, {mode} mode: {runs[f'{path.stem} {mode}']:.1f} s")
+    with TemporaryDirectory() as scratch:
+        entries = Path(scratch, "entries.csv")
+        entries.write_text("bar,side\n10,long\n20,short\n", encoding="utf-8")
+        for name, values in (OTHERS | {"positions=list": ["positions=list", f"entries.path='{entries}'"]}).items():
+            start = perf_counter()
+            _run("cpu", PARALLEL if name == "many bars" else COMPILE_BARS, "ema_cross", "event", *values)
+            runs[name] = perf_counter() - start
+            report(f"{name}: {runs[name]:.1f} s")
     status = cuda_status()
     break_even = _measure(report) if status.available else None
     if not status.available:
@@ -66,11 +91,11 @@ def _measure(report: Callable[[str], None]) -> dict[str, int | None]:
     return {"work": work, "measured_to": measured_to}
 
 
-def _run(backend: str, bars: int, strategy: str, mode: str) -> RunResult:
+def _run(backend: str, bars: int, strategy: str, mode: str, *more: str) -> RunResult:
     from gpubt import run
 
     values = [f"backend={backend}", "data=synthetic", f"data.synthetic.bars={bars}", f"strategy={strategy}", f"sim.mode={mode}"]
-    return run(values)
+    return run([*values, *more])
 
 
 def _compared(result: RunResult) -> float:

@@ -1,29 +1,41 @@
 // The account: marks, drawdown, return sums, hash, from a ledger. gpubt/metrics/reference.py is its specification.
 //
-// Between fills equity is base + q * (close - ref), monotone in the close, and rounding keeps order: a block of bars is decided by its lowest and
-// highest close. Bars are read only where both a new peak and a new worst drawdown are possible, or where the bar itself is wanted.
+// Between fills equity is base + q * (close - ref), monotone in the close, and rounding keeps order: a stretch of bars is decided by its lowest
+// and highest close. Bars are read one by one only where both a new peak and a new worst drawdown are possible, or where the bar itself is
+// wanted. With carry, slope * (t - since) - late is taken off; then a stretch is passed over if its best close at its best bar is no new peak
+// and its worst close at its worst bar no new worst, else its bars are read.
 
 const int LANES = 8;
 
-struct Line { double base, q, ref; };  // how equity depends on the close between two fills
+struct Line { double base, q, ref, slope, late; i64 since; };  // how equity depends on close and bar between two fills
 FN double mark(const Line &l, double close) { return l.base + l.q * (close - l.ref); }
+FN double accrued(const Line &l, i64 t) { return l.slope * (double)(t - l.since) - l.late; }
+FN double equity_at(const Line &l, const double *close, i64 t) {
+  const double equity = mark(l, close[t]);
+  return l.slope != 0.0 ? equity - accrued(l, t) : equity;
+}
+FN Line flat(double base) { const Line l = {base, 0.0, 0.0, 0.0, 0.0, 0}; return l; }
 
 struct Account {
-  double peak, deepest, floor, before, risk_free;  // floor: equity at or above it can't be a new worst
+  double peak, deepest, floor, before;  // floor: equity at or above it can't be a new worst
   Line peak_line;              // with peak_from..peak_to, where the peak was reached: its bar is looked up only when needed
-  i64 peak_from, peak_to, start, end, period;
+  i64 peak_from, peak_to, start, end, period, at;
   double sums[3][LANES];
 };
 
-// Below this equity the exact test 1 - equity / peak > deepest is made. The margin is several times its rounding error, so that no division is
-// needed above.
-FN double clear_of_rounding(double peak, double deepest) { return peak * ((1.0 - deepest) + 4e-15); }
+// What all of one account's marks read; `equity` is the equity at the end of each period.
+struct Marks { const Prices x; const i64 *ends; i64 periods; double risk_free; bool skip; double *equity; };
 
-FN Account begin(double capital, double risk_free) {
-  Account s = {capital, 0.0, clear_of_rounding(capital, 0.0), capital, risk_free, {capital, 0.0, 0.0}, 0, 1, 0, -1, 0, {}};
+// Below this equity the exact test 1 - equity / peak > deepest is made. The margin is several times its rounding error, also where more than
+// everything was lost, so that no division is needed above.
+FN double clear_of_rounding(double peak, double deepest) { return peak * ((1.0 - deepest) + 4e-15 * (1.0 + deepest)); }
+
+FN Account begin(double capital) {
+  Account s = {capital, 0.0, clear_of_rounding(capital, 0.0), capital, flat(capital), 0, 1, 0, -1, 0, 0, {}};
   return s;
 }
 
+// The bar of the running peak. (A peak that carry had a part in was seen on its own bar.)
 FN i64 peak_bar(Account &s, const double *close) {
   i64 t = s.peak_from;
   while (t + 1 < s.peak_to && mark(s.peak_line, close[t]) < s.peak) t++;
@@ -55,45 +67,75 @@ FN void see(Account &s, i64 t, double equity, const Line &l, const double *close
   }
 }
 
-// A whole block, when its extremes decide it; false when its bars must be read.
-FN bool see_block(Account &s, i64 t, i64 size, double bottom, double top, const Line &l, const double *close) {
+// Whether no bar in [t, end) can be a new peak or a new worst, their closes being within [bottom, top].
+FN bool clear(const Account &s, i64 t, i64 end, double bottom, double top, const Line &l) {
+  double low = mark(l, l.q >= 0.0 ? bottom : top), high = mark(l, l.q >= 0.0 ? top : bottom);
+  if (l.slope != 0.0) {
+    const double first = accrued(l, t), last = accrued(l, end - 1);
+    low -= larger(first, last);
+    high -= lesser(first, last);
+  }
+  return high <= s.peak && low >= s.floor;
+}
+
+// Bars [t, end) without carry, whose extremes the closes bottom and top are; false when they must be read one by one.
+FN bool decide(Account &s, i64 t, i64 end, double bottom, double top, const Line &l, const double *close) {
   const double low = mark(l, l.q >= 0.0 ? bottom : top), high = mark(l, l.q >= 0.0 ? top : bottom);
   if (high > s.peak) {
     // a new worst may follow the new peak; or the first new peak ends a drawdown: which bar?
     if (low < clear_of_rounding(high, s.deepest) || (s.deepest > 0.0 && s.end < 0)) return false;
-    new_peak(s, high, t, t + size, l);
+    new_peak(s, high, t, end, l);
   } else if (low < s.floor) {
     new_fall(s, 1.0 - low / s.peak, close);
   }
   return true;
 }
+FN bool block(Account &s, i64 t, i64 end, double bottom, double top, const Line &l, const double *close) {
+  return l.slope == 0.0 ? decide(s, t, end, bottom, top, l, close) : clear(s, t, end, bottom, top, l);
+}
 
-FN void see_bars(Account &s, const Prices &x, i64 t, i64 end, const Line &l, bool skip) {
-  if (l.q == 0.0) {
-    if (t < end) see(s, t, l.base, l, x.close);
-    return;
+// Bars [t, end) of at most two blocks: first by the extremes of the blocks, then by their own.
+FN bool piece(Account &s, const Prices &x, i64 t, i64 end, const Line &l) {
+  const i64 first = t >> 6, last = (end - 1) >> 6;
+  if (clear(s, t, end, lesser(x.bottom0[first], x.bottom0[last]), larger(x.top0[first], x.top0[last]), l)) return true;
+  if (l.slope != 0.0) return false;
+  double bottom = x.close[t], top = bottom;
+  for (i64 i = t + 1; i < end; i++) {
+    bottom = lesser(bottom, x.close[i]);
+    top = larger(top, x.close[i]);
   }
+  return decide(s, t, end, bottom, top, l, x.close);
+}
+
+FN void see_bars(Account &s, const Marks &m, i64 t, i64 end, const Line &l) {
+  const Prices &x = m.x;
   while (t < end) {
-    if (skip && !(t & 4095) && t + 4096 <= end && see_block(s, t, 4096, x.bottom1[t >> 12], x.top1[t >> 12], l, x.close)) { t += 4096; continue; }
-    if (skip && !(t & 63) && t + 64 <= end && see_block(s, t, 64, x.bottom0[t >> 6], x.top0[t >> 6], l, x.close)) { t += 64; continue; }
-    const i64 stop = least(end, (t | 63) + 1);
-    for (; t < stop; t++) see(s, t, mark(l, x.close[t]), l, x.close);
+    const i64 stop = end - t <= 64 ? end : (t | 63) + 1;
+    if (m.skip) {
+      if (!(t & 4095) && t + 4096 <= end && block(s, t, t + 4096, x.bottom1[t >> 12], x.top1[t >> 12], l, x.close)) { t += 4096; continue; }
+      const bool whole = !(t & 63) && t + 64 <= end;
+      if (whole ? block(s, t, stop, x.bottom0[t >> 6], x.top0[t >> 6], l, x.close) : piece(s, x, t, stop, l)) { t = stop; continue; }
+    }
+    for (; t < stop; t++) see(s, t, equity_at(l, x.close, t), l, x.close);
   }
 }
 
-// Mark bars [t, end), and the return periods that end there.
-FN void stretch(Account &s, const Prices &x, const i64 *ends, i64 periods, i64 t, i64 end, const Line &l, bool skip, double *equity_out) {
-  see_bars(s, x, t, end, l, skip);
-  for (; s.period < periods && ends[s.period] < end; s.period++) {
+// Mark the bars up to `end`, and the return periods that end there.
+FN void stretch(Account &s, const Marks &m, i64 end, const Line &l) {
+  if (s.at >= end) return;
+  if (l.q == 0.0) see(s, s.at, l.base, l, m.x.close);
+  else see_bars(s, m, s.at, end, l);
+  for (; s.period < m.periods && m.ends[s.period] < end; s.period++) {
     const i64 i = s.period;
-    const double equity = mark(l, x.close[ends[i]]);
-    equity_out[i] = equity;
-    const double excess = (s.before > 0.0 ? equity / s.before - 1.0 : 0.0) - s.risk_free, square = excess * excess;
+    const double equity = equity_at(l, m.x.close, m.ends[i]);
+    m.equity[i] = equity;
+    const double excess = (s.before > 0.0 ? equity / s.before - 1.0 : 0.0) - m.risk_free, square = excess * excess;
     s.sums[0][i & (LANES - 1)] += excess;
     s.sums[1][i & (LANES - 1)] += square;
     s.sums[2][i & (LANES - 1)] += excess < 0.0 ? square : 0.0;
     s.before = equity;
   }
+  s.at = end;
 }
 
 FN double pairwise(const double *v) { return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7])); }
@@ -103,23 +145,36 @@ FN u64 mix(u64 h, u64 word) {
 }
 FN u64 pattern(double value) { return (u64)__double_as_longlong(value + 0.0); }
 
-FN void add_trades(const Trade *ledger, i64 count, Tally &out) {
+// Everything in the tally that comes from the rows alone: sums over rows, and over positions, whose rows follow each other.
+FN void add_rows(const Trade *ledger, i64 count, Tally &out) {
   u64 h = 0x9E3779B97F4A7C15ull;
   out.best = out.worst = not_a_number();
-  for (i64 i = 0; i < count; i++) {
-    const Trade &t = ledger[i];
-    if (t.pnl > 0.0) out.wins++, out.gross_profit += t.pnl;
-    else if (t.pnl < 0.0) out.losses++, out.gross_loss += t.pnl;
-    out.fees += t.fees;
-    out.notional += t.units * t.entry_price + t.units * t.exit_price;
-    out.best = i == 0 || t.pnl_pct > out.best ? t.pnl_pct : out.best;
-    out.worst = i == 0 || t.pnl_pct < out.worst ? t.pnl_pct : out.worst;
-    out.bars_held += t.exit_bar - t.entry_bar > 1 ? t.exit_bar - t.entry_bar : 1;
-    out.ambiguous += t.ambiguous;
-    h = mix(mix(mix(h, (u64)t.entry_bar), (u64)t.exit_bar), (u64)(t.side * 16 + t.reason));
-    h = mix(mix(mix(mix(h, pattern(t.entry_price)), pattern(t.exit_price)), pattern(t.units)), pattern(t.pnl));
+  for (i64 i = 0; i < count;) {
+    double pnl = 0.0, cost = 0.0;
+    i64 ambiguous = 0, entry = ledger[i].entry_bar, exit = entry;
+    const i64 first = i, position = ledger[i].position;
+    for (; i < count && ledger[i].position == position; i++) {
+      const Trade &t = ledger[i];
+      pnl += t.pnl;
+      cost += t.units * t.entry_price;
+      ambiguous |= t.ambiguous;
+      exit = t.exit_bar;
+      out.fees += t.fees;
+      out.accrued += t.accrued;
+      out.shortfall += t.shortfall;
+      out.notional += t.units * t.entry_price + t.units * t.exit_price;
+      h = mix(mix(mix(h, (u64)t.entry_bar), (u64)t.exit_bar), (u64)(t.side * 16 + t.reason));
+      h = mix(mix(mix(mix(h, pattern(t.entry_price)), pattern(t.exit_price)), pattern(t.units)), pattern(t.pnl));
+    }
+    if (pnl > 0.0) out.wins++, out.gross_profit += pnl;
+    else if (pnl < 0.0) out.losses++, out.gross_loss += pnl;
+    const double share = pnl / cost;
+    out.best = first == 0 || share > out.best ? share : out.best;
+    out.worst = first == 0 || share < out.worst ? share : out.worst;
+    out.bars_held += exit - entry > 1 ? exit - entry : 1;
+    out.ambiguous += ambiguous;
+    out.trades++;
   }
-  out.trades = count;
   out.hash = (i64)h;
 }
 
@@ -135,59 +190,78 @@ FN void finish(const Account &s, double equity, i64 n, Tally &out) {
   out.sum_downside = pairwise(s.sums[2]);
 }
 
+FN double signed_units(const Trade &t) { return (t.side == LONG ? 1.0 : -1.0) * t.units; }
+
+// What open rows add up to; prices and bars are measured from those of the first one.
+struct Open { double fees, shift; Line l; };
+FN Open none() { const Open o = {0.0, 0.0, flat(0.0)}; return o; }
+FN void add_row(Open &o, const Trade &t, const Trade &first, const Params &p) {
+  const double rate = t.side == LONG ? p.carry_long : p.carry_short;
+  o.l.ref = first.entry_price;
+  o.l.since = first.entry_bar;
+  o.fees += t.entry_fees;
+  o.l.q += signed_units(t);
+  o.shift += signed_units(t) * (t.entry_price - o.l.ref);
+  o.l.slope += (rate * t.units) * t.entry_price;
+  o.l.late += ((rate * t.units) * t.entry_price) * (double)(t.entry_bar - o.l.since);
+}
+
 // positions=single; one run, so one thread. `out` is a zeroed Tally, `equity_out` the equity at the end of each period.
-KERNEL account(const u64 *columns, i64 n, const Trade *ledger, i64 count, const i64 *ends, i64 periods, double capital, double risk_free,
+// The rows of a position enter in order and leave in order: [left, entered) are open. A position may begin in the bar in which one ends.
+KERNEL account(const u64 *columns, i64 n, const Trade *ledger, i64 count, const i64 *ends, i64 periods, const Params *params, double risk_free,
                i64 skip, double *equity_out, Tally *out) {
   if (THREAD != 0) return;
-  const Prices x = prices(columns, n);
-  Account s = begin(capital, risk_free);
-  double equity = capital;
-  i64 at = 0;
-  for (i64 i = 0; i < count; i++) {
-    const Trade &t = ledger[i];
-    const double side = t.side == LONG ? 1.0 : -1.0;
-    const Line flat = {equity, 0.0, 0.0}, open = {equity - t.entry_fees, side * t.units, t.entry_price};
-    stretch(s, x, ends, periods, at, t.entry_bar, flat, skip, equity_out);
-    stretch(s, x, ends, periods, t.entry_bar, t.exit_bar, open, skip, equity_out);
-    equity += t.pnl;
-    out->exposed += t.exit_bar - t.entry_bar;
-    at = t.exit_bar;
+  const Marks m = {prices(columns, n), ends, periods, risk_free, skip != 0, equity_out};
+  Account s = begin(params->capital);
+  Open o = none();
+  double equity = params->capital;
+  for (i64 left = 0, entered = 0; left < count;) {
+    const bool held = entered > left;
+    i64 bar = held ? ledger[left].exit_bar : n;
+    if (entered < count) bar = least(bar, ledger[entered].entry_bar);
+    o.l.base = (equity - o.fees) - o.shift;
+    if (held) out->exposed += bar - s.at;
+    stretch(s, m, bar, held ? o.l : flat(equity));
+    const i64 position = ledger[left].position, before = left;
+    for (; entered < count && ledger[entered].entry_bar == bar && ledger[entered].position == position; entered++)
+      add_row(o, ledger[entered], ledger[left], *params);
+    while (left < entered && ledger[left].exit_bar == bar) equity += ledger[left++].pnl;
+    if (left > before) {
+      o = none();
+      for (i64 i = left; i < entered; i++) add_row(o, ledger[i], ledger[left], *params);
+    }
   }
-  const Line flat = {equity, 0.0, 0.0};
-  stretch(s, x, ends, periods, at, n, flat, skip, equity_out);
-  add_trades(ledger, count, *out);
+  stretch(s, m, n, flat(equity));
+  add_rows(ledger, count, *out);
   finish(s, equity, n, *out);
 }
 
-// positions=list: `exits` orders the ledger's rows by exit bar, then position. Equity is cash + units * close.
-KERNEL account_list(const u64 *columns, i64 n, const Trade *ledger, i64 count, const i64 *exits, const i64 *ends, i64 periods, double capital,
-                    double risk_free, i64 skip, double *equity_out, Tally *out) {
+// positions=overlapping and list: `exits` orders the ledger's rows by exit bar, then ledger order. Equity is cash + units * close; what accrues
+// is booked at the exit only.
+KERNEL account_list(const u64 *columns, i64 n, const Trade *ledger, i64 count, const i64 *exits, const i64 *ends, i64 periods,
+                    const Params *params, double risk_free, i64 skip, double *equity_out, Tally *out) {
   if (THREAD != 0) return;
-  const Prices x = prices(columns, n);
-  Account s = begin(capital, risk_free);
-  Line l = {capital, 0.0, 0.0};
-  i64 held = 0, entered = 0, left = 0, at = 0;
-  while (entered < count || left < count) {
-    i64 bar = left < count ? ledger[exits[left]].exit_bar : n;
+  const Marks m = {prices(columns, n), ends, periods, risk_free, skip != 0, equity_out};
+  Account s = begin(params->capital);
+  Line l = flat(params->capital);
+  for (i64 left = 0, entered = 0; left < count;) {
+    i64 bar = ledger[exits[left]].exit_bar;
     if (entered < count) bar = least(bar, ledger[entered].entry_bar);
-    stretch(s, x, ends, periods, at, bar, l, skip, equity_out);
-    if (held > 0) out->exposed += bar - at;
-    for (; left < count && ledger[exits[left]].exit_bar == bar; left++, held--) {
+    if (entered > left) out->exposed += bar - s.at;
+    stretch(s, m, bar, l);
+    for (; left < count && ledger[exits[left]].exit_bar == bar; left++) {
       const Trade &t = ledger[exits[left]];
-      const double units = (t.side == LONG ? 1.0 : -1.0) * t.units;
-      l.base = (l.base + units * t.exit_price) - (t.fees - t.entry_fees);
-      l.q -= units;
+      l.base = ((l.base + signed_units(t) * t.exit_price) - (t.fees - t.entry_fees)) - t.accrued;
+      l.q -= signed_units(t);
     }
-    for (; entered < count && ledger[entered].entry_bar == bar; entered++, held++) {
+    for (; entered < count && ledger[entered].entry_bar == bar; entered++) {
       const Trade &t = ledger[entered];
-      const double units = (t.side == LONG ? 1.0 : -1.0) * t.units;
-      l.base = (l.base - units * t.entry_price) - t.entry_fees;
-      l.q += units;
+      l.base = (l.base - signed_units(t) * t.entry_price) - t.entry_fees;
+      l.q += signed_units(t);
     }
-    if (!held) l.q = 0.0;
-    at = bar;
+    if (entered == left) l.q = 0.0;
   }
-  stretch(s, x, ends, periods, at, n, l, skip, equity_out);
-  add_trades(ledger, count, *out);
-  finish(s, mark(l, x.close[n - 1]), n, *out);
+  stretch(s, m, n, l);
+  add_rows(ledger, count, *out);
+  finish(s, mark(l, m.x.close[n - 1]), n, *out);
 }

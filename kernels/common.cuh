@@ -8,6 +8,7 @@ typedef unsigned long long u64;
 
 #ifndef GPUBT_HOST
 #define WARP 32
+#define DEVICE __device__ __noinline__  // called from several places: with all of them inlined NVRTC takes 20 s, not 3
 template <class F> __device__ __forceinline__ unsigned ballot(F bit) { return __ballot_sync(0xffffffffu, bit((int)(threadIdx.x & 31))); }
 #endif
 #define THREAD (blockIdx.x * (i64)blockDim.x + threadIdx.x)
@@ -22,32 +23,43 @@ FN double infinity() { const double big = 1e300; return big * big; }
 FN double not_a_number() { return __longlong_as_double(0x7ff8000000000000ll); }
 
 // The records of gpubt/simulate/layout.py, field by field (a test compares them).
-struct Params { double capital, size_value, max_leverage, lot, commission_rate, commission_per_unit, commission_fixed, commission_minimum, slippage_rate, stop_value, target_value, trail_value, trail_activation, even_value, even_plus; i64 size_kind, stop_kind, target_kind, trail_kind, even_kind, anchor, max_bars, entry_at, exit_at, time_at, same_bar, on_opposite, cooldown, max_open; };
+struct Params { double capital, size_value, max_leverage, lot, commission_rate, commission_per_unit, commission_fixed, commission_minimum, slippage_rate, slippage_points, slippage_atr, carry_long, carry_short, maintenance, stop_value, target_value, trail_value, trail_activation, even_value, even_plus, order_value, limit_value; i64 size_kind, stop_kind, target_kind, trail_kind, even_kind, anchor, max_bars, entry_at, exit_at, time_at, same_bar, on_opposite, cooldown, max_open, order, order_kind, limit_kind, valid_bars, pyramiding, rungs, liquidate, beyond_stop, reentry, gap_at_level, exposed_later, trail_same_bar, end_free; };
+struct Rung { double value, share; i64 kind, rest; };
 struct Entry { double stop_value, target_value, size; i64 bar, side, stop_kind, target_kind; };
-struct Trade { double entry_price, exit_price, units, entry_fees, fees, pnl, pnl_pct, r_multiple, mae, mfe; i64 entry_bar, exit_bar, side, reason, ambiguous; };
-struct Tally { double final_equity, gross_profit, gross_loss, fees, notional, best, worst, sum_return, sum_square, sum_downside, drawdown; i64 trades, wins, losses, bars_held, exposed, ambiguous, drawdown_start, drawdown_end, hash; };
+struct Trade { double entry_price, exit_price, units, entry_fees, fees, accrued, shortfall, pnl, pnl_pct, r_multiple, mae, mfe; i64 entry_bar, exit_bar, side, reason, ambiguous, position, leg; };
+struct Tally { double final_equity, gross_profit, gross_loss, fees, accrued, shortfall, notional, best, worst, sum_return, sum_square, sum_downside, drawdown; i64 trades, wins, losses, bars_held, exposed, ambiguous, drawdown_start, drawdown_end, hash; };
 
 // Codes of gpubt/simulate/layout.py.
 enum { LONG, SHORT };
-enum { SIGNAL = 1, STOP, TARGET, TRAILING, BREAK_EVEN, TIME, END_OF_DATA = 9 };
-enum { NO_EQUITY, NAN_LEVEL, WRONG_SIDE, ZERO_SIZE, AT_END, MAX_OPEN };
+enum { SIGNAL = 1, STOP, TARGET, TRAILING, BREAK_EVEN, TIME, SESSION, LIQUIDATION, END_OF_DATA };
+enum { NO_EQUITY, NAN_LEVEL, WRONG_SIDE, ZERO_RISK, ZERO_SIZE, AT_END, MAX_OPEN, BLACKOUT, AT_SESSION_END, EXPIRED, REPLACED, CANCELLED };
 enum { AT_OPEN, AT_CLOSE };
 enum { IGNORE, CLOSE, REVERSE };
 enum { ANCHOR_FILL, ANCHOR_SIGNAL_CLOSE };
 enum { STOP_FIRST, TARGET_FIRST, OHLC, OLHC, ADAPTIVE };
-enum { NONE, PCT, OFFSET, ATR, R_MULTIPLE, PRICE };
-enum { PERCENT_EQUITY, FIXED_UNITS, FIXED_CASH };
+enum { NONE, PCT, OFFSET, ATR, R_MULTIPLE, PRICE, RULE };
+enum { PERCENT_EQUITY, FIXED_UNITS, FIXED_CASH, RISK_PERCENT };
+enum { MARKET, LIMIT, STOP_ORDER, STOP_LIMIT };
 
+const int SKIPS = CANCELLED + 1;
 const i64 NEVER = 1ll << 62;
 
-// Columns, and for blocks of 64 and 4,096 bars the lowest low, highest high, lowest and highest close; filled from a table of addresses.
+// What kernels read of a market, filled from a table of addresses in the order of layout.TABLE; a null pointer is not there.
 struct Prices {
   const double *open, *high, *low, *close, *low0, *high0, *bottom0, *top0, *low1, *high1, *bottom1, *top1;
+  const i64 *finer_first;
+  const double *finer_open, *finer_high, *finer_low, *finer_close;
+  const u64 *long_entry, *long_exit, *short_entry, *short_exit, *session, *blackout;
+  const double *atr, *long_stop, *short_stop, *long_target, *short_target, *long_order, *short_order, *long_limit, *short_limit;
+  const double *low8, *high8, *low512, *high512;
   i64 n;
 };
-FN const double *column(const u64 *table, int i) { return (const double *)table[i]; }
-FN Prices prices(const u64 *t, i64 n) {
-  Prices x = {column(t, 0), column(t, 1), column(t, 2), column(t, 3), column(t, 4),  column(t, 5),
-              column(t, 6), column(t, 7), column(t, 8), column(t, 9), column(t, 10), column(t, 11), n};
+const int TABLE = 36;
+static_assert(sizeof(Prices) == (TABLE + 1) * 8, "Prices is filled as an array of addresses");
+FN Prices prices(const u64 *table, i64 n) {
+  Prices x;
+  const void **column = (const void **)&x;
+  for (int i = 0; i < TABLE; i++) column[i] = (const void *)table[i];
+  x.n = n;
   return x;
 }

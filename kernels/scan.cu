@@ -1,6 +1,6 @@
 // Signal masks: bar t is bit t & 63 of word t >> 6. The codes are those of gpubt/strategy/program.py (a test compares them).
 enum { OP_LOAD, OP_CONST, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_NEG, OP_ABS, OP_GT, OP_GE, OP_LT, OP_LE, OP_EQ, OP_NE, OP_VALID };
-enum { MASK_AND, MASK_OR, MASK_ANDNOT, MASK_NOT, MASK_SHIFT };
+enum { MASK_AND, MASK_OR, MASK_ANDNOT, MASK_NOT, MASK_SHIFT, MASK_LATCH };
 
 // Rows (opcode, argument, shift) from `code` to the first comparison, for bar t < n: whether it holds.
 FN bool compared(const i64 *code, const double *constants, const double *const *series, i64 t) {
@@ -65,5 +65,40 @@ KERNEL scan_combine(i64 op, const u64 *a, const u64 *b, i64 k, i64 n, u64 *out) 
       default: word = moved(a, w, k);
     }
     out[w] = w == words - 1 ? word & ((1ull << (n & 63)) - 1) : word;
+  }
+}
+
+// A latch is a flip-flop along the bars, which b sets and a resets. Words are taken in chunks of LATCH_CHUNK, one thread a chunk: first
+// what each chunk leaves behind, then, from the last chunk before it that leaves anything, the states inside.
+const i64 LATCH_CHUNK = 32, LEFT_RESET = 0, LEFT_SET = 1, LEFT_AS_BEFORE = 2;
+
+// left[chunk]: the state after the chunk, which its last bit in a or b << k decides.
+KERNEL scan_latch_left(const u64 *a, const u64 *b, i64 k, i64 n, i64 *left) {
+  const i64 words = n / 64 + 1, chunks = (words + LATCH_CHUNK - 1) / LATCH_CHUNK;
+  for (i64 chunk = THREAD; chunk < chunks; chunk += THREADS) {
+    i64 state = LEFT_AS_BEFORE;
+    for (i64 w = least(words, (chunk + 1) * LATCH_CHUNK) - 1; w >= chunk * LATCH_CHUNK && state == LEFT_AS_BEFORE; w--) {
+      const u64 set = moved(b, w, k), reset = a[w] & ~set;
+      if (set | reset) state = set > reset ? LEFT_SET : LEFT_RESET;  // the larger has the last bit
+    }
+    left[chunk] = state;
+  }
+}
+
+// out = a where the state before the bar is set. It is the carry into the bit when `keep` and `set` are added: two ones make a carry, two zeros
+// end it, a one and a zero pass it on.
+KERNEL scan_latch(const u64 *a, const u64 *b, i64 k, i64 n, const i64 *left, u64 *out) {
+  const i64 words = n / 64 + 1, chunks = (words + LATCH_CHUNK - 1) / LATCH_CHUNK;
+  for (i64 chunk = THREAD; chunk < chunks; chunk += THREADS) {
+    i64 from = chunk - 1;
+    while (from >= 0 && left[from] == LEFT_AS_BEFORE) from--;
+    u64 carry = from >= 0 && left[from] == LEFT_SET;
+    const i64 end = least(words, (chunk + 1) * LATCH_CHUNK);
+    for (i64 w = chunk * LATCH_CHUNK; w < end; w++) {
+      const u64 set = moved(b, w, k), keep = ~a[w] | set, total = keep + set + carry;
+      const u64 word = a[w] & (keep ^ set ^ total);
+      carry = ((keep & set) | ((keep | set) & ~total)) >> 63;
+      out[w] = w == words - 1 ? word & ((1ull << (n & 63)) - 1) : word;
+    }
   }
 }

@@ -1,423 +1,281 @@
-// The simulation: entries, levels, exits; the walk from event to event, the dense loop, and tables of entries. Every formula has the order of
-// evaluation of gpubt/simulate/reference.py. Plain device functions, then thin kernels.
+// The simulation. `step` plays one bar in the order of the contract; in event mode `next_bar` names the next bar on which anything can happen, and
+// the bars between are skipped. gpubt/backends/kernels/simulate.py is the same in numba, gpubt/simulate/reference.py the specification.
 
-struct Masks { const u64 *long_entry, *long_exit, *short_entry, *short_exit; };
-// `moving`: whether the stop can move. `trail`: distance of the trailing stop; it and the break-even stop act from an extreme on.
-struct Order { i64 skip; double price, units, fees, stop, target, risk; bool moving; double trail, trail_from, even_from, even; };
-struct Touch { double price; i64 reason, ambiguous; bool gap; };
-struct Stop { double price; i64 reason; };
-struct Levels { i64 stop_kind; double stop_value; i64 target_kind; double target_value, size; };  // size NaN: as the parameters say
-
-FN double charge(const Params &p, double units, double price) {
-  return (p.commission_rate * (units * price) + p.commission_per_unit * units) + p.commission_fixed;
+// An account of the starting capital without a position.
+FN void begin_account(State &s, const Params &p, const Rung *rungs, i64 alone, Trade *ledger, i64 *skipped) {
+  s.ledger = ledger;
+  s.skipped = skipped;
+  s.rungs = rungs;
+  s.equity = p.capital;
+  s.alone = alone;
+  s.side = s.order_side = s.entering = s.leaving = s.flat_until = s.row = s.positions = s.adds = 0;
+  s.next_long_entry = s.next_long_exit = s.next_short_entry = s.next_short_exit = s.next_session = -1;
 }
-FN double commission(const Params &p, double units, double price) {
-  const double cash = charge(p, units, price);
-  return cash < p.commission_minimum ? p.commission_minimum : cash;
-}
-FN double slipped(const Params &p, double reference, double direction) { return reference + direction * (reference * p.slippage_rate); }
 
-FN double sized(const Params &p, double equity, double price) {
-  if (p.size_kind == PERCENT_EQUITY) {
-    const double budget = p.size_value * equity;
-    const double units = (budget - p.commission_fixed) / (price * (1.0 + p.commission_rate) + p.commission_per_unit);
-    return charge(p, units, price) < p.commission_minimum ? (budget - p.commission_minimum) / price : units;
+// An open at or beyond a level; of two levels the stop.
+DEVICE void gap(const Prices &x, const Params &p, State &s, i64 t) {
+  if (!s.side || s.first > t) return;
+  const double price = x.open[t], side = s.side;
+  const Stop stop = effective_stop(p, s, s.extreme);
+  if (side * (price - stop.price) <= 0.0) close(x, p, s, t, p.gap_at_level ? stop.price : price, stop.reason, true);
+  else if (side * (price - s.target) >= 0.0) fill_targets(x, p, s, t, price, p.gap_at_level, price, true);
+}
+
+// What was decided on the bar before, time, gaps.
+FN void exits_at_open(const Prices &x, const Params &p, State &s, i64 t) {
+  if (s.side) {
+    if (s.leaving) close(x, p, s, t, x.open[t], SIGNAL, true);
+    else if (p.time_at == AT_OPEN && p.max_bars > 0 && t == s.entry_bar + p.max_bars) close(x, p, s, t, x.open[t], TIME, true);
+    else gap(x, p, s, t);
   }
-  return p.size_kind == FIXED_UNITS ? p.size_value : p.size_value / price;
-}
-FN double capped_and_rounded(const Params &p, double units, double equity, double price, bool capped) {
-  const double cap = (p.max_leverage * equity) / price;
-  if (capped && units > cap) units = cap;
-  if (p.lot > 0.0) {
-    double lots = floor(units / p.lot);
-    if ((lots + 1.0) * p.lot <= units) lots += 1.0;
-    units = lots * p.lot;
-  }
-  return units;
-}
-FN double level(i64 kind, double value, double anchor, double direction, double atr, double risk) {
-  if (kind == NONE) return direction * infinity();
-  if (kind == PRICE) return value;
-  if (kind == PCT) return anchor * (1.0 + direction * value);
-  return anchor + direction * (kind == ATR ? value * atr : kind == R_MULTIPLE ? value * risk : value);
+  s.leaving = 0;
 }
 
-// A market entry at the raw price `reference`; `skip` is -1, or says why there is none.
-FN Order order(const Params &p, const Levels &v, bool checked, double side, double reference, double close, double atr, double equity) {
-  Order q = {-1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, false, 0.0, 0.0, 0.0, 0.0};
-  if (!(equity > 0.0)) { q.skip = NO_EQUITY; return q; }
-  const bool needs_atr = v.stop_kind == ATR || v.target_kind == ATR || p.trail_kind == ATR || p.even_kind == ATR;
-  if (needs_atr && atr != atr) { q.skip = NAN_LEVEL; return q; }
-  q.price = slipped(p, reference, side);
-  const double anchor = p.anchor == ANCHOR_FILL ? q.price : close;
-  q.stop = level(v.stop_kind, v.stop_value, anchor, -side, atr, 0.0);
-  if (v.stop_kind != NONE && !(side * (q.price - q.stop) > 0.0)) { q.skip = WRONG_SIDE; return q; }
-  q.target = level(v.target_kind, v.target_value, anchor, side, atr, side * (anchor - q.stop));
-  q.units = capped_and_rounded(p, v.size != v.size ? sized(p, equity, q.price) : v.size, equity, q.price, checked);
-  if (!(q.units > 0.0)) { q.skip = ZERO_SIZE; return q; }
-  q.risk = v.stop_kind == NONE ? not_a_number() : side * (q.price - q.stop);
-  q.fees = commission(p, q.units, q.price);
-  q.moving = p.trail_kind != NONE || p.even_kind != NONE;
-  q.trail = p.trail_kind == ATR ? p.trail_value * atr : p.trail_value;
-  q.trail_from = level(p.trail_kind, p.trail_activation, q.price, side, atr, 0.0);
-  q.even_from = level(p.even_kind, p.even_value, q.price, side, atr, q.risk);
-  q.even = q.price * (1.0 + side * p.even_plus);
-  return q;
+// Whether a limit order (or a stop-limit order that is armed) fills at `price` or better.
+FN bool falls_to(const Params &p, const State &s, double price) {
+  if (p.order == LIMIT) return (double)s.order_side * (price - s.order_level) <= 0.0;
+  return s.armed && (double)s.order_side * (price - s.order_limit) <= 0.0;
 }
 
-// The order of a signal at the close of bar `signal`, filled at that close or at the next open; `atr` is null when no level needs it.
-FN Order order_after(const Params &p, const Prices &x, const Levels &v, bool checked, double side, i64 signal, const double *atr, double equity) {
-  const double reference = p.entry_at == AT_OPEN ? x.open[signal + 1] : x.close[signal];
-  return order(p, v, checked, side, reference, x.close[signal], atr ? atr[signal] : not_a_number(), equity);
-}
-FN Levels levels_of(const Params &p) {
-  Levels v = {p.stop_kind, p.stop_value, p.target_kind, p.target_value, not_a_number()};
-  return v;
-}
-
-// The nearest of the initial, break-even and trailing stop when the best price so far is `extreme`; monotone in it.
-FN Stop effective_stop(const Params &p, const Order &placed, double side, double extreme) {
-  Stop s = {placed.stop, STOP};
-  if (side * (extreme - placed.even_from) >= 0.0 && side * (placed.even - s.price) > 0.0) s.price = placed.even, s.reason = BREAK_EVEN;
-  if (p.trail_kind != NONE && side * (extreme - placed.trail_from) >= 0.0) {
-    const double trailing = p.trail_kind == PCT ? extreme * (1.0 - side * placed.trail) : extreme - side * placed.trail;
-    if (side * (trailing - s.price) > 0.0) s.price = trailing, s.reason = TRAILING;
-  }
-  return s;
-}
-FN double better(double side, double best, double extreme) { return side * (best - extreme) > 0.0 ? best : extreme; }
-
-// first_touch with a stop that follows the best price of the bars before; `extreme` becomes that price. A block is skipped when its range stays
-// clear even of the stop that its own best price would raise.
-FN i64 first_moving_touch(const Params &p, const Prices &x, const Order &placed, double side, i64 t, i64 end, double &extreme) {
-  const bool up = side > 0.0;
-  const double *against = up ? x.low : x.high, *best = up ? x.high : x.low;
-  const double *against0 = up ? x.low0 : x.high0, *best0 = up ? x.high0 : x.low0;
-  const double *against1 = up ? x.low1 : x.high1, *best1 = up ? x.high1 : x.low1;
-  const double target = placed.target;
-  while (t < end) {
-    if (!(t & 4095) && t + 4096 <= end) {
-      const i64 b = t >> 12;
-      const double top = better(side, best1[b], extreme);
-      if (side * (against1[b] - effective_stop(p, placed, side, top).price) > 0.0 && side * (best1[b] - target) < 0.0) {
-        extreme = top;
-        t += 4096;
-        continue;
-      }
-    }
-    if (!(t & 63) && t + 64 <= end) {
-      const i64 b = t >> 6;
-      const double top = better(side, best0[b], extreme);
-      if (side * (against0[b] - effective_stop(p, placed, side, top).price) > 0.0 && side * (best0[b] - target) < 0.0) {
-        extreme = top;
-        t += 64;
-        continue;
-      }
-    }
-    const i64 stop = least(end, (t | 63) + 1);
-    for (; t < stop; t++) {
-      if (side * (against[t] - effective_stop(p, placed, side, extreme).price) <= 0.0 || side * (best[t] - target) >= 0.0) return t;
-      extreme = better(side, best[t], extreme);
+// A market order, or a resting one that the open is beyond; then a gap through the new position's own levels.
+FN void entries_at_open(const Prices &x, const Params &p, const Entry &entry, State &s, i64 t) {
+  const i64 entering = s.entering;
+  const double price = x.open[t];
+  s.entering = 0;
+  if (entering && !(s.adds && !s.side)) {
+    fill(x, p, entry, s, t, s.entering_signal, entering, price, MARKET, 0);
+    gap(x, p, s, t);
+  } else if (s.order_side && s.order_signal < t && !s.side) {
+    const i64 side = s.order_side;
+    const bool beyond = (double)side * (price - s.order_level) >= 0.0;
+    if (p.order == STOP_LIMIT && beyond) s.armed = 1;
+    if (p.order == STOP_ORDER ? beyond : falls_to(p, s, price)) {
+      s.order_side = 0;
+      fill(x, p, entry, s, t, s.order_signal, side, price, p.order, 0);
+      gap(x, p, s, t);
     }
   }
-  return end;
 }
 
-// First bar in [t, end) whose range reaches `down` or `up`, or `end`. Blocks whose extremes reach neither are skipped.
-FN i64 first_touch(const Prices &x, i64 t, i64 end, double down, double up) {
-  while (t < end) {
-    if (!(t & 4095) && t + 4096 <= end && x.low1[t >> 12] > down && x.high1[t >> 12] < up) t += 4096;
-    else if (!(t & 63) && t + 64 <= end && x.low0[t >> 6] > down && x.high0[t >> 6] < up) t += 64;
+// Stop and targets within the range of bar t; `entered` and `price` are those of a fill inside this bar.
+DEVICE void exits_inside(const Prices &x, const Params &p, State &s, i64 t, i64 entered, double price) {
+  const Bar b = {x.open[t], x.high[t], x.low[t], x.close[t]};
+  const double extreme = p.trail_same_bar && entered == MARKET ? better(s, s.side > 0 ? b.high : b.low) : s.extreme;
+  const Stop stop = trailed_stop(p, s, s.extreme, extreme);
+  Look found = look(p.same_bar, entered, s.side, b, stop.price);
+  if (disagree(p, s, entered, b, stop.price)) {
+    const Look finer = in_detail(x, p, s, t, entered, price, stop.price);
+    if (finer.known) found = finer;
+    else s.ambiguous = 1;
+  }
+  if (found.stop_first && found.stop_hit) return close(x, p, s, t, stop.price, stop.reason, false);
+  if ((double)s.side * (found.reach - s.target) >= 0.0) fill_targets(x, p, s, t, found.reach, true, 0.0, false);
+  if (found.stop_hit && s.side) close(x, p, s, t, stop.price, stop.reason, false);
+}
+
+// The price within bar t at which the resting order fills, and whether as a rising (STOP_ORDER) or falling (LIMIT) price, for a buy; MARKET: not.
+struct Fill { double price; i64 entered; };
+FN Fill fill_inside(const Prices &x, const Params &p, State &s, i64 t) {
+  const double side = s.order_side, limit = p.order == LIMIT ? s.order_level : s.order_limit;
+  const double against = s.order_side > 0 ? x.low[t] : x.high[t], favourable = s.order_side > 0 ? x.high[t] : x.low[t];
+  if (p.order != STOP_ORDER && falls_to(p, s, against)) return {limit, LIMIT};
+  if (p.order == LIMIT || s.armed || side * (favourable - s.order_level) < 0.0) return {0.0, MARKET};
+  if (p.order == STOP_ORDER) return {s.order_level, STOP_ORDER};
+  s.armed = 1;
+  if (side * (limit - s.order_level) >= 0.0) return {s.order_level, STOP_ORDER};
+  return {limit, side * (x.close[t] - limit) <= 0.0 ? LIMIT : MARKET};
+}
+
+// Levels within the bar's range; or the fill of a resting order, and what can follow it on that bar.
+FN void inside(const Prices &x, const Params &p, const Entry &entry, State &s, i64 t) {
+  if (s.side) {
+    if (s.first <= t) exits_inside(x, p, s, t, MARKET, 0.0);
+  } else if (s.order_side && s.order_signal < t) {
+    const i64 side = s.order_side;
+    const Fill found = fill_inside(x, p, s, t);
+    if (found.entered == MARKET) return;
+    s.order_side = 0;
+    fill(x, p, entry, s, t, s.order_signal, side, found.price, p.order, 1);
+    if (s.side && !p.exposed_later) exits_inside(x, p, s, t, found.entered, found.price);
+  }
+}
+
+// The side that wants in at the close of bar t, or 0.
+FN i64 wants(const Prices &x, i64 t) { return bit(x.long_entry, t) ? 1 : bit(x.short_entry, t) ? -1 : 0; }
+
+// Why no entry may follow a signal at the close of bar t, or -1.
+FN i64 refusal(const Prices &x, const Params &p, i64 t) {
+  if (t == x.n - 1) return AT_END;
+  if (bit(x.session, t)) return AT_SESSION_END;
+  return bit(x.blackout, p.order == MARKET && p.entry_at == AT_CLOSE ? t : t + 1) ? BLACKOUT : -1;
+}
+
+// A resting order from the signal at t; it is live from the next row on.
+DEVICE void place(const Prices &x, const Params &p, State &s, i64 t, i64 side) {
+  const double atr = optional(x.atr, t);
+  const bool up = side > 0;
+  const double price = level(p.order_kind, p.order_value, x.close[t], p.order == LIMIT ? -side : side, atr, 0.0,
+                             optional(up ? x.long_order : x.short_order, t));
+  double limit = price;
+  if (p.order == STOP_LIMIT)
+    limit = level(p.limit_kind, p.limit_value, price, side, atr, 0.0, optional(up ? x.long_limit : x.short_limit, t));
+  if (price != price || limit != limit) return skip(s, NAN_LEVEL);
+  s.order_side = side; s.order_signal = t; s.armed = 0;
+  s.order_level = price; s.order_limit = limit;
+  s.order_last = p.valid_bars > 0 ? t + p.valid_bars : NEVER;
+}
+
+// An entry signal at the close of bar t that may act.
+DEVICE void want(const Prices &x, const Params &p, const Entry &entry, State &s, i64 t, i64 side, i64 adds) {
+  const i64 code = refusal(x, p, t);
+  if (code >= 0) skip(s, code);
+  else if (p.order != MARKET) place(x, p, s, t, side);
+  else if (p.entry_at == AT_CLOSE) fill(x, p, entry, s, t, t, side, x.close[t], MARKET, 0);
+  else s.entering = side, s.entering_signal = t, s.adds = adds;
+}
+
+// What ends a resting order at the close of bar t.
+FN void tend(const Prices &x, State &s, i64 t) {
+  const i64 side = s.order_side;
+  i64 wanted = wants(x, t), code = -1;
+  if (s.alone && wanted == side) wanted = 0;
+  if (t >= s.order_last) code = EXPIRED;
+  else if (bit(x.session, t) || bit(side > 0 ? x.long_exit : x.short_exit, t) || wanted == -side) code = CANCELLED;
+  else if (wanted) code = REPLACED;
+  else if (t == x.n - 1) code = AT_END;
+  if (code < 0) return;
+  s.order_side = 0;
+  skip(s, code);
+}
+
+// Signals, time, session and the end of data; then what became of a resting order; then new entries.
+FN void at_close(const Prices &x, const Params &p, const Entry &entry, State &s, i64 t) {
+  const i64 wanted = wants(x, t);
+  bool consumed = false;
+  if (s.side) {
+    const i64 side = s.side;
+    const double c = x.close[t];
+    const bool opposite = wanted == -side && t < x.n - 1, closes = opposite && p.on_opposite == CLOSE;
+    const bool exits = bit(side > 0 ? x.long_exit : x.short_exit, t) || closes, reverses = opposite && p.on_opposite == REVERSE;
+    if ((exits && p.exit_at == AT_CLOSE) || (reverses && (p.order == MARKET ? p.entry_at : p.exit_at) == AT_CLOSE)) {
+      consumed = closes;
+      close(x, p, s, t, c, SIGNAL, false);
+    } else if (p.time_at == AT_CLOSE && p.max_bars > 0 && t == s.entry_bar + p.max_bars) close(x, p, s, t, c, TIME, false);
+    else if (bit(x.session, t)) close(x, p, s, t, c, SESSION, false);
+    else if (t == x.n - 1) close(x, p, s, t, c, END_OF_DATA, false);
     else {
-      const i64 stop = least(end, (t | 63) + 1);
-      for (; t < stop; t++) if (x.low[t] <= down || x.high[t] >= up) return t;
+      if (s.first <= t) {
+        s.extreme = better(s, side > 0 ? x.high[t] : x.low[t]);
+        take(s.seen, {x.low[t], x.high[t]});
+      } else if (s.inside) take(s.seen, {c, c});
+      s.leaving = exits || reverses;
+      if (reverses && !p.cooldown && !s.alone) want(x, p, entry, s, t, -side, 0);
+      else if (!s.leaving && wanted == side && !s.alone && s.legs < p.pyramiding) want(x, p, entry, s, t, side, 1);
+      return;
+    }
+  }
+  if (s.order_side && s.order_signal < t) tend(x, s, t);
+  if (!s.alone && wanted && !consumed && t >= s.flat_until) want(x, p, entry, s, t, wanted, 0);
+}
+
+DEVICE void step(const Prices &x, const Params &p, const Entry &entry, State &s, i64 t) {
+  exits_at_open(x, p, s, t);
+  entries_at_open(x, p, entry, s, t);
+  inside(x, p, entry, s, t);
+  at_close(x, p, entry, s, t);
+}
+
+// Keep the next set bit at or after t of each mask, so that a mask is read through once however many trades there are.
+FN void refresh(const Prices &x, State &s, i64 t) {
+  if (s.next_long_entry < t) s.next_long_entry = next_bit(x.long_entry, t, x.n);
+  if (s.next_short_entry < t) s.next_short_entry = next_bit(x.short_entry, t, x.n);
+  if (s.next_long_exit < t) s.next_long_exit = next_bit(x.long_exit, t, x.n);
+  if (s.next_short_exit < t) s.next_short_exit = next_bit(x.short_exit, t, x.n);
+  if (s.next_session < t) s.next_session = next_bit(x.session, t, x.n);
+}
+
+// Whether the block of `size` bars at t touches neither the target nor the stop, wherever in it the best price is.
+FN bool clear(const Params &p, const State &s, const Range &r) {
+  const double side = s.side, best = s.side > 0 ? r.high : r.low;
+  return side * ((s.side > 0 ? r.low : r.high) - effective_stop(p, s, better(s, best)).price) > 0.0 && side * (best - s.target) < 0.0;
+}
+
+// first_touch with a stop that follows the best price of the bars before. A block is skipped when its range stays clear even of the stop that its
+// own best price would raise.
+DEVICE i64 first_moving_touch(const Prices &x, const Params &p, State &s, i64 t, i64 end) {
+  const double side = s.side;
+  const bool up = s.side > 0;
+  while (t < end) {
+    i64 size = 4096;
+    while (size > 1 && !(!(t & (size - 1)) && t + size <= end && clear(p, s, block_range(x, t, size)))) size >>= 3;
+    if (size > 1) {
+      const Range r = block_range(x, t, size);
+      take(s.seen, r);
+      s.extreme = better(s, up ? r.high : r.low);
+      t += size;
+      continue;
+    }
+    for (const i64 stop = least(end, (t | 7) + 1); t < stop; t++) {
+      const Range r = {x.low[t], x.high[t]};
+      const double best = up ? r.high : r.low, extreme = better(s, best);
+      const double price = trailed_stop(p, s, s.extreme, p.trail_same_bar ? extreme : s.extreme).price;
+      if (side * ((up ? r.low : r.high) - price) <= 0.0 || side * (best - s.target) >= 0.0) return t;
+      take(s.seen, r);
+      s.extreme = extreme;
     }
   }
   return end;
 }
 
-FN bool stop_comes_first(i64 policy, double side, double o, double h, double low) {
-  if (policy == STOP_FIRST || policy == TARGET_FIRST) return policy == STOP_FIRST;
-  bool high_first = policy == OHLC;
-  if (policy == ADAPTIVE) {
-    if (h - o == o - low) return true;
-    high_first = h - o < o - low;
-  }
-  return side < 0.0 ? high_first : !high_first;
+// With a position: a signal, the time or session exit, the last bar, or the first touch of a level before them.
+DEVICE i64 next_in_position(const Prices &x, const Params &p, State &s, i64 t) {
+  refresh(x, s, t);
+  const bool up = s.side > 0;
+  i64 end = least(least(x.n - 1, s.next_session), up ? s.next_long_exit : s.next_short_exit);
+  if (p.on_opposite != IGNORE) end = least(end, up ? s.next_short_entry : s.next_long_entry);
+  if (!s.alone && s.legs < p.pyramiding) end = least(end, up ? s.next_long_entry : s.next_short_entry);
+  if (p.max_bars > 0) end = least(end, s.entry_bar + p.max_bars > t ? s.entry_bar + p.max_bars : t);
+  if (p.trail_kind != NONE || p.even_kind != NONE) return first_moving_touch(x, p, s, t, end);
+  const double stop = effective_stop(p, s, s.extreme).price;
+  const double down = up ? stop : s.target;
+  return first_touch(x, s.seen, t, end, down > 0.0 ? down : -infinity(), up ? s.target : stop);
 }
 
-// Stop or target in bar t: a gap at the open, then inside. Reason 0: neither.
-FN Touch touch_at(const Params &p, const Prices &x, const Order &placed, double side, i64 t, double extreme) {
-  const double o = x.open[t], h = x.high[t], low = x.low[t], target = placed.target;
-  const Stop stop = effective_stop(p, placed, side, extreme);
-  if (side * (o - stop.price) <= 0.0) { Touch q = {o, stop.reason, 0, true}; return q; }
-  if (side * (o - target) >= 0.0) { Touch q = {o, TARGET, 0, true}; return q; }
-  const double against = side > 0.0 ? low : h, favourable = side > 0.0 ? h : low;
-  const bool hit_stop = side * (against - stop.price) <= 0.0, hit_target = side * (favourable - target) >= 0.0;
-  const bool both = hit_stop && hit_target;
-  if (hit_stop && (!both || stop_comes_first(p.same_bar, side, o, h, low))) { Touch q = {stop.price, stop.reason, both, false}; return q; }
-  if (hit_target) { Touch q = {target, TARGET, both, false}; return q; }
-  Touch q = {0.0, 0, 0, false};
-  return q;
+// With a resting order: what may end it, or the first touch of its level before that.
+DEVICE i64 next_for_order(const Prices &x, const Params &p, State &s, i64 t) {
+  refresh(x, s, t);
+  const bool up = s.order_side > 0;
+  i64 end = least(least(x.n - 1, s.next_session), s.order_last);
+  end = least(end, up ? s.next_long_exit : s.next_short_exit);
+  end = least(end, up ? s.next_short_entry : s.next_long_entry);
+  if (!s.alone) end = least(end, up ? s.next_long_entry : s.next_short_entry);
+  const bool falls = p.order == LIMIT || s.armed;
+  const double reach = s.armed ? s.order_limit : s.order_level;
+  return falls == up ? first_touch(x, s.seen, t, end, reach, infinity()) : first_touch(x, s.seen, t, end, -infinity(), reach);
 }
 
-FN void extremes(const Prices &x, i64 t, i64 end, double &lowest, double &highest) {
-  while (t < end) {
-    double a, z;
-    if (!(t & 4095) && t + 4096 <= end) { a = x.low1[t >> 12]; z = x.high1[t >> 12]; t += 4096; }
-    else if (!(t & 63) && t + 64 <= end) { a = x.low0[t >> 6]; z = x.high0[t >> 6]; t += 64; }
-    else { a = x.low[t]; z = x.high[t]; t++; }
-    lowest = a < lowest ? a : lowest;
-    highest = z > highest ? z : highest;
-  }
+// The first bar at or after t on which anything can happen, or n; the position's extreme is carried over the bars before it.
+DEVICE i64 next_bar(const Prices &x, const Params &p, State &s, i64 t) {
+  if (t >= x.n || s.leaving || s.entering) return t;
+  if (s.side) return next_in_position(x, p, s, t);
+  if (s.order_side) return next_for_order(x, p, s, t);
+  if (s.alone) return x.n;
+  const i64 start = s.flat_until > t ? s.flat_until : t;
+  if (s.next_long_entry < start) s.next_long_entry = next_bit(x.long_entry, start, x.n);
+  if (s.next_short_entry < start) s.next_short_entry = next_bit(x.short_entry, start, x.n);
+  return least(s.next_long_entry, s.next_short_entry);
 }
 
-// The ledger row of a position closed in `exit_bar` at the raw price `reference`; its pnl. Targets are limit fills: never slipped.
-FN double book(const Params &p, const Prices &x, Trade &out, double side, const Order &placed, i64 entry_bar, i64 first, i64 exit_bar,
-               double reference, i64 reason, i64 ambiguous) {
-  const double entry = placed.price, units = placed.units;
-  const double price = reason == TARGET ? reference : slipped(p, reference, -side);
-  const double exit_fees = commission(p, units, price);
-  const double pnl = ((side * units) * (price - entry) - placed.fees) - exit_fees;
-  double lowest = infinity(), highest = -infinity();
-  extremes(x, first, exit_bar, lowest, highest);
-  lowest = price < lowest ? price : lowest;
-  highest = price > highest ? price : highest;
-  const double against = side > 0.0 ? lowest : highest, favourable = side > 0.0 ? highest : lowest;
-  const double mae = side * (against - entry) / entry, mfe = side * (favourable - entry) / entry;
-  out.entry_bar = entry_bar; out.exit_bar = exit_bar;
-  out.entry_price = entry; out.exit_price = price;
-  out.side = side > 0.0 ? LONG : SHORT;
-  out.units = units;
-  out.entry_fees = placed.fees; out.fees = placed.fees + exit_fees;
-  out.pnl = pnl; out.pnl_pct = pnl / (units * entry);
-  out.r_multiple = pnl / (units * placed.risk);
-  out.mae = mae < 0.0 ? mae : 0.0;
-  out.mfe = mfe > 0.0 ? mfe : 0.0;
-  out.reason = reason; out.ambiguous = ambiguous;
-  return pnl;
-}
-
-FN bool bit(const u64 *mask, i64 t) { return mask[t >> 6] >> (t & 63) & 1; }
-
-FN i64 next_bit(const u64 *mask, i64 t, i64 end) {
-  if (t >= end) return end;
-  i64 at = t >> 6;
-  const i64 last = (end - 1) >> 6;
-  u64 word = mask[at] & (~0ull << (t & 63));
-  while (!word) {
-    if (++at > last) return end;
-    word = mask[at];
-  }
-  return least((at << 6) + __ffsll((i64)word) - 1, end);
-}
-
-// An event is bar * 8 + phase: 0 decided exit at the open, 1 time exit at the open, 2 gap at the open, 3 stop or target inside, 4 signal at the
-// close, 5 time at the close, 7 end of data. The smallest one is the exit.
-FN i64 deadline(const Params &p, i64 entry_bar, i64 n) {
-  const i64 bar = entry_bar + p.max_bars;
-  if (!p.max_bars || bar >= n) return NEVER;
-  return bar * 8 + (p.time_at == AT_OPEN ? 1 : 5);
-}
-FN i64 decided(i64 at, i64 bar, i64 n) {
-  if (at == AT_CLOSE) return bar < n ? bar * 8 + 4 : NEVER;
-  return bar + 1 < n ? (bar + 1) * 8 : NEVER;
-}
-FN i64 signal_event(const Params &p, const u64 *exits, const u64 *against, i64 first, i64 n) {
-  i64 event = decided(p.exit_at, next_bit(exits, first, n), n);
-  if (p.on_opposite != IGNORE) {
-    const i64 opposite = next_bit(against, first, n - 1);
-    if (opposite < n - 1) event = least(event, decided(p.on_opposite == CLOSE ? p.exit_at : p.entry_at, opposite, n));
-  }
-  return event;
-}
-
-// The first signal bar that may act after the exit `event` of a position on `side`.
-FN i64 resume(const Params &p, const Masks &m, double side, i64 event, i64 n) {
-  const i64 bar = event >> 3, phase = event & 7;
-  const u64 *against = side > 0.0 ? m.short_entry : m.long_entry;
-  if (p.cooldown > 0) return bar + p.cooldown;
-  if (phase == 0 && p.on_opposite == REVERSE && p.entry_at == AT_OPEN && bit(against, bar - 1)) return bar - 1;
-  if (phase == 4 && p.on_opposite == CLOSE && bar < n - 1 && bit(against, bar)) return bar + 1;
-  return bar;
-}
-
-FN i64 reason_of(i64 phase) { return phase == 0 || phase == 4 ? SIGNAL : phase == 7 ? END_OF_DATA : TIME; }
-
-// Close a position at the earlier of `event` and its first touch; `event` becomes the one that it was.
-FN double leave(const Params &p, const Prices &x, Trade &out, double side, const Order &placed, i64 entry_bar, i64 first, i64 &event) {
-  const i64 bar = event >> 3, phase = event & 7, limit = phase < 2 ? bar : bar + 1;
-  const double down = side > 0.0 ? placed.stop : placed.target, up = side > 0.0 ? placed.target : placed.stop;
-  i64 touched = limit;
-  double extreme = placed.price;
-  if (placed.moving) touched = first_moving_touch(p, x, placed, side, first, limit, extreme);
-  else if (down > -infinity() || up < infinity()) touched = first_touch(x, first, limit, down, up);
-  if (touched < limit) {
-    const Touch hit = touch_at(p, x, placed, side, touched, extreme);
-    event = touched * 8 + (hit.gap ? 2 : 3);
-    return book(p, x, out, side, placed, entry_bar, first, touched, hit.price, hit.reason, hit.ambiguous);
-  }
-  return book(p, x, out, side, placed, entry_bar, first, bar, phase < 2 ? x.open[bar] : x.close[bar], reason_of(phase), 0);
-}
-
-// The same, with every bar visited.
-FN double leave_dense(const Params &p, const Prices &x, Trade &out, double side, const Order &placed, i64 entry_bar, i64 first, i64 &event) {
-  const i64 bar = event >> 3, phase = event & 7;
-  double extreme = placed.price;
-  for (i64 t = first; t < (phase < 2 ? bar : bar + 1); t++) {
-    const Touch hit = touch_at(p, x, placed, side, t, extreme);
-    if (hit.reason) {
-      event = t * 8 + (hit.gap ? 2 : 3);
-      return book(p, x, out, side, placed, entry_bar, first, t, hit.price, hit.reason, hit.ambiguous);
-    }
-    extreme = better(side, side > 0.0 ? x.high[t] : x.low[t], extreme);
-  }
-  return book(p, x, out, side, placed, entry_bar, first, bar, phase < 2 ? x.open[bar] : x.close[bar], reason_of(phase), 0);
-}
-
-FN i64 walk(const Prices &x, const Masks &m, const double *atr, const Params &p, Trade *ledger, i64 *skipped) {
-  const i64 n = x.n;
-  const bool at_open = p.entry_at == AT_OPEN;
-  const Levels levels = levels_of(p);
-  double equity = p.capital;
-  i64 count = 0, at = 0, wants_long = next_bit(m.long_entry, 0, n), wants_short = next_bit(m.short_entry, 0, n);
-  for (;;) {
-    if (wants_long < at) wants_long = next_bit(m.long_entry, at, n);
-    if (wants_short < at) wants_short = next_bit(m.short_entry, at, n);
-    const i64 signal = least(wants_long, wants_short);
-    if (signal >= n - 1) {
-      if (signal < n) skipped[AT_END]++;
-      return count;
-    }
-    const double side = wants_long < wants_short ? 1.0 : -1.0;
-    const i64 entry_bar = at_open ? signal + 1 : signal, first = at_open ? entry_bar : entry_bar + 1;
-    const Order placed = order_after(p, x, levels, true, side, signal, atr, equity);
-    if (placed.skip >= 0) {
-      skipped[placed.skip]++;
-      at = signal + 1;
-      continue;
-    }
-    const u64 *exits = side > 0.0 ? m.long_exit : m.short_exit, *against = side > 0.0 ? m.short_entry : m.long_entry;
-    i64 event = least(signal_event(p, exits, against, first, n), least(deadline(p, entry_bar, n), (n - 1) * 8 + 7));
-    equity += leave(p, x, ledger[count++], side, placed, entry_bar, first, event);
-    at = resume(p, m, side, event, n);
+// One entry alone, from its signal to its last exit; its rows start at `s.row`.
+FN void ride(const Prices &x, const Params &p, const Entry &entry, State &s, bool bar_by_bar, i64 signal, i64 side) {
+  want(x, p, entry, s, signal, side, 0);
+  for (i64 t = signal + 1; t < x.n && (s.side || s.order_side || s.entering); t++) {
+    if (!bar_by_bar) t = next_bar(x, p, s, t);
+    step(x, p, entry, s, t);
   }
 }
 
-FN i64 dense(const Prices &x, const Masks &m, const double *atr, const Params &p, Trade *ledger, i64 *skipped) {
-  const i64 n = x.n;
-  const bool at_open = p.entry_at == AT_OPEN;
-  const Levels levels = levels_of(p);
-  Order placed = {NO_EQUITY, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, false, 0.0, 0.0, 0.0, 0.0};
-  double equity = p.capital, side = 0.0, entering = 0.0, extreme = 0.0;
-  i64 count = 0, entry_bar = 0, flat_until = 0;
-  bool leaving = false;
-  for (i64 t = 0; t < n; t++) {
-    const bool last = t == n - 1, timed = p.max_bars > 0 && t == entry_bar + p.max_bars;
-    const i64 exposed = at_open ? entry_bar : entry_bar + 1;
-    if (side != 0.0 && (leaving || (timed && p.time_at == AT_OPEN))) {
-      equity += book(p, x, ledger[count++], side, placed, entry_bar, exposed, t, x.open[t], leaving ? SIGNAL : TIME, 0);
-      side = 0.0, flat_until = t + p.cooldown;
-    }
-    if (entering != 0.0) {
-      placed = order_after(p, x, levels, true, entering, t - 1, atr, equity);
-      if (placed.skip >= 0) skipped[placed.skip]++;
-      else side = entering, entry_bar = t, extreme = placed.price;
-    }
-    leaving = false, entering = 0.0;
-    const bool wants_long = bit(m.long_entry, t), wants_short = bit(m.short_entry, t);
-    bool consumed = false;
-    if (side != 0.0) {
-      Touch hit = touch_at(p, x, placed, side, t, extreme);
-      if (!hit.reason) {
-        const bool opposite = (side > 0.0 ? wants_short : wants_long) && !last;
-        const bool closes = opposite && p.on_opposite == CLOSE, reverses = opposite && p.on_opposite == REVERSE;
-        const bool exits = bit(side > 0.0 ? m.long_exit : m.short_exit, t) || closes;
-        hit.price = x.close[t];
-        if ((exits && p.exit_at == AT_CLOSE) || (reverses && !at_open)) hit.reason = SIGNAL, consumed = closes;
-        else if (p.max_bars > 0 && t == entry_bar + p.max_bars && p.time_at == AT_CLOSE) hit.reason = TIME;
-        else if (last) hit.reason = END_OF_DATA;
-        else {
-          leaving = exits || reverses;
-          entering = reverses && !p.cooldown ? -side : 0.0;
-          extreme = better(side, side > 0.0 ? x.high[t] : x.low[t], extreme);
-        }
-      }
-      if (hit.reason) {
-        equity += book(p, x, ledger[count++], side, placed, entry_bar, at_open ? entry_bar : entry_bar + 1, t, hit.price, hit.reason, hit.ambiguous);
-        side = 0.0, flat_until = t + p.cooldown;
-      }
-    }
-    if (side == 0.0 && (wants_long || wants_short) && !consumed && t >= flat_until) {
-      const double wanted = wants_long ? 1.0 : -1.0;
-      if (last) skipped[AT_END]++;
-      else if (at_open) entering = wanted;
-      else {
-        placed = order_after(p, x, levels, true, wanted, t, atr, equity);
-        if (placed.skip >= 0) skipped[placed.skip]++;
-        else side = wanted, entry_bar = t, extreme = placed.price;
-      }
-    }
-  }
-  return count;
-}
-
-// One row of a table of entries: -1 with its trade written, or why there is none.
-FN i64 run_entry(const Prices &x, const Entry &entry, const double *atr, const Params &p, bool bar_by_bar, Trade &out) {
-  const i64 n = x.n, signal = entry.bar;
-  if (signal >= n - 1) return AT_END;
-  const double side = entry.side == LONG ? 1.0 : -1.0;
-  const bool at_open = p.entry_at == AT_OPEN;
-  const i64 entry_bar = at_open ? signal + 1 : signal, first = at_open ? entry_bar : entry_bar + 1;
-  const Levels levels = {entry.stop_kind, entry.stop_value, entry.target_kind, entry.target_value, entry.size};
-  const Order placed = order_after(p, x, levels, false, side, signal, atr, p.capital);
-  if (placed.skip >= 0) return placed.skip;
-  i64 event = least(deadline(p, entry_bar, n), (n - 1) * 8 + 7);
-  if (bar_by_bar) leave_dense(p, x, out, side, placed, entry_bar, first, event);
-  else leave(p, x, out, side, placed, entry_bar, first, event);
-  return -1;
-}
-
-// positions=overlapping: rows in the order of their signals. Trades meet only in max_open: open at a fill are those whose exit comes after it, and
-// exits of that open (or close) come first. `exits` holds the exit events of the trades that may still be open.
-FN i64 overlap(const Prices &x, const Masks &m, const double *atr, const Params &p, bool bar_by_bar, Trade *ledger, i64 *skipped, i64 *exits) {
-  const i64 n = x.n;
-  const bool at_open = p.entry_at == AT_OPEN;
-  const Levels levels = levels_of(p);
-  i64 count = 0, at = 0, held = 0;
-  for (;;) {
-    const i64 signal = least(next_bit(m.long_entry, at, n), next_bit(m.short_entry, at, n));
-    if (signal >= n - 1) {
-      if (signal < n) skipped[AT_END]++;
-      return count;
-    }
-    at = signal + 1;
-    const double side = bit(m.long_entry, signal) ? 1.0 : -1.0;
-    const i64 entry_bar = at_open ? signal + 1 : signal, first = at_open ? entry_bar : entry_bar + 1, fill = entry_bar * 8 + (at_open ? 2 : 6);
-    if (p.max_open > 0) {
-      i64 kept = 0;
-      for (i64 i = 0; i < held; i++)
-        if (exits[i] > fill) exits[kept++] = exits[i];
-      held = kept;
-      if (held >= p.max_open) {
-        skipped[MAX_OPEN]++;
-        continue;
-      }
-    }
-    const Order placed = order_after(p, x, levels, false, side, signal, atr, p.capital);
-    if (placed.skip >= 0) {
-      skipped[placed.skip]++;
-      continue;
-    }
-    const u64 *own = side > 0.0 ? m.long_exit : m.short_exit, *against = side > 0.0 ? m.short_entry : m.long_entry;
-    i64 event = least(signal_event(p, own, against, first, n), least(deadline(p, entry_bar, n), (n - 1) * 8 + 7));
-    if (bar_by_bar) leave_dense(p, x, ledger[count++], side, placed, entry_bar, first, event);
-    else leave(p, x, ledger[count++], side, placed, entry_bar, first, event);
-    if (p.max_open > 0) exits[held++] = event;
-  }
-}
-
-// Lowest and highest of each block of `size` values of two columns. One thread a block.
+// Lowest `low` and highest `high` of blocks of `size` of the n values.
 KERNEL block_extremes(const double *low, const double *high, i64 n, i64 size, double *bottom, double *top) {
   for (i64 b = THREAD; b * size < n; b += THREADS) {
     double a = low[b * size], z = high[b * size];
@@ -437,28 +295,65 @@ KERNEL count_signals(const u64 *long_entry, const u64 *short_entry, i64 words, u
   if (mine) atomicAdd(total, mine);
 }
 
-// positions=single, one run, so one thread: its trades depend on each other. `has_atr` 0: no level needs it.
-KERNEL simulate(const u64 *columns, i64 n, const u64 *long_entry, const u64 *long_exit, const u64 *short_entry, const u64 *short_exit,
-                const double *atr, i64 has_atr, const Params *p, i64 bar_by_bar, Trade *ledger, i64 *skipped, i64 *count) {
+// positions=single, one run, so one thread: its trades depend on each other.
+KERNEL simulate(const u64 *table, i64 n, const Params *p, const Rung *rungs, const Entry *entry, i64 bar_by_bar, Trade *ledger, i64 *skipped,
+                i64 *count) {
   if (THREAD != 0) return;
-  const Prices x = prices(columns, n);
-  const Masks m = {long_entry, long_exit, short_entry, short_exit};
-  const double *a = has_atr ? atr : 0;
-  *count = bar_by_bar ? dense(x, m, a, *p, ledger, skipped) : walk(x, m, a, *p, ledger, skipped);
+  const Prices x = prices(table, n);
+  State s;
+  begin_account(s, *p, rungs, 0, ledger, skipped);
+  for (i64 t = bar_by_bar ? 0 : next_bar(x, *p, s, 0); t < n; t = bar_by_bar ? t + 1 : next_bar(x, *p, s, t + 1)) step(x, *p, *entry, s, t);
+  *count = s.row;
 }
 
-// positions=overlapping: one run, one thread.
-KERNEL simulate_overlapping(const u64 *columns, i64 n, const u64 *long_entry, const u64 *long_exit, const u64 *short_entry,
-                            const u64 *short_exit, const double *atr, i64 has_atr, const Params *p, i64 bar_by_bar, Trade *ledger,
-                            i64 *skipped, i64 *count, i64 *exits) {
+// positions=overlapping, one thread. Trades meet only in max_open: open at a fill are those that leave after it, and exits of that open (or close)
+// come first. `left` (max_open values) holds when those that may still be open leave; `base` keeps the next signals at the start of a trade.
+KERNEL simulate_overlapping(const u64 *table, i64 n, const Params *params, const Rung *rungs, const Entry *entry, i64 bar_by_bar, Trade *ledger,
+                            i64 *skipped, i64 *count, i64 *left) {
   if (THREAD != 0) return;
-  const Masks m = {long_entry, long_exit, short_entry, short_exit};
-  *count = overlap(prices(columns, n), m, has_atr ? atr : 0, *p, bar_by_bar, ledger, skipped, exits);
+  const Prices x = prices(table, n);
+  const Params &p = *params;
+  State s, base;
+  begin_account(s, p, rungs, 1, ledger, skipped);
+  begin_account(base, p, rungs, 1, ledger, skipped);
+  for (i64 at = 0, held = 0;;) {
+    refresh(x, base, at);
+    const i64 signal = least(base.next_long_entry, base.next_short_entry);
+    if (signal >= n) break;
+    at = signal + 1;
+    if (p.max_open > 0 && refusal(x, p, signal) < 0) {
+      const i64 fill = p.entry_at == AT_OPEN ? 2 * at : 2 * signal + 1;
+      i64 kept = 0;
+      for (i64 i = 0; i < held; i++) if (left[i] > fill) left[kept++] = left[i];
+      held = kept;
+      if (held >= p.max_open) {
+        skip(s, MAX_OPEN);
+        continue;
+      }
+    }
+    const i64 side = base.next_long_entry == signal ? 1 : -1, row = s.row;
+    refresh(x, base, at);
+    s.next_long_entry = base.next_long_entry; s.next_long_exit = base.next_long_exit; s.next_session = base.next_session;
+    s.next_short_entry = base.next_short_entry; s.next_short_exit = base.next_short_exit;
+    s.equity = p.capital;
+    ride(x, p, *entry, s, bar_by_bar, signal, side);
+    if (p.max_open > 0 && s.row > row) left[held++] = s.left_at;
+  }
+  *count = s.row;
 }
 
-// positions=list: one thread an entry. Row i of `ledger` is entry i's trade where codes[i] is -1.
-KERNEL simulate_list(const u64 *columns, i64 n, const Entry *entries, i64 rows, const double *atr, i64 has_atr, const Params *p,
-                     i64 bar_by_bar, Trade *ledger, i64 *codes) {
-  const Prices x = prices(columns, n);
-  for (i64 i = THREAD; i < rows; i += THREADS) codes[i] = run_entry(x, entries[i], has_atr ? atr : 0, *p, bar_by_bar, ledger[i]);
+// positions=list: one thread an entry, whose rows are the first rows[i] of `width` from i * width. codes[i]: why it was skipped, or -1; at most one
+// thing ends an entry without a position.
+KERNEL simulate_list(const u64 *table, i64 n, const Entry *entries, i64 count, const Params *p, const Rung *rungs, i64 bar_by_bar, Trade *ledger,
+                     i64 width, i64 *rows, i64 *codes) {
+  const Prices x = prices(table, n);
+  for (i64 i = THREAD; i < count; i += THREADS) {
+    State s;
+    i64 skipped[SKIPS] = {};
+    begin_account(s, *p, rungs, 1, ledger + i * width, skipped);
+    ride(x, *p, entries[i], s, bar_by_bar, entries[i].bar, entries[i].side == LONG ? 1 : -1);
+    rows[i] = s.row;
+    codes[i] = -1;
+    for (i64 code = 0; code < SKIPS; code++) if (skipped[code]) codes[i] = code;
+  }
 }

@@ -22,7 +22,9 @@ from reference_backend import ReferenceBackend
 from gpubt.backends.base import Backend
 from gpubt.config import (
     At,
+    Blackout,
     BreakEven,
+    Carry,
     Commission,
     Config,
     Costs,
@@ -30,7 +32,9 @@ from gpubt.config import (
     Entry,
     Exits,
     Metrics,
+    OrderLevel,
     Rules,
+    Session,
     Sim,
     Sizing,
     Slippage,
@@ -102,43 +106,111 @@ def some(rng: np.random.Generator, names: tuple[str, ...], *values: float) -> di
     return {} if rng.random() < 0.4 else {pick(rng, *names): pick(rng, *values)}
 
 
+def expressions(rng: np.random.Generator) -> dict[str, str]:
+    """The price of a level for each side."""
+    bases = ("close", "low", "high", "sma(close, 4)", "lowest(low, 5)", "highest(high, 5)")
+    return {side: f"{pick(rng, *bases)} {pick(rng, '+', '-')} {pick(rng, 0, 0.01, 1)}" for side in ("long", "short")}
+
+
+def level(rng: np.random.Generator, names: tuple[str, ...]) -> dict[str, Any]:
+    """One kind of level with a value, or expressions, or none."""
+    return expressions(rng) if rng.random() < 0.15 else some(rng, names, 0.001, 0.02, 1.0)
+
+
+def ladder(rng: np.random.Generator, names: tuple[str, ...]) -> list[dict[str, float]]:
+    """Rungs of one kind."""
+    count, kind = int(rng.integers(1, 4)), pick(rng, *names)
+    share = pick(rng, 1 / count, 0.2)
+    return [{kind: 0.002 * (i + 1) if kind == "pct" else 0.3 * (i + 1), "share": share} for i in range(count)]
+
+
+def entry_of(rng: np.random.Generator, single: bool) -> Entry:
+    """An order and its level, seldom without."""
+    order = pick(rng, "market", "market", "limit", "stop", "stop_limit")
+    names = ("pct", "offset", "atr")
+    needs = {"market": (), "limit": ("limit",), "stop": ("stop",), "stop_limit": ("limit", "stop")}[order]
+    return Entry(
+        order,
+        pick(rng, "next_open", "close"),
+        valid_bars=pick(rng, None, 1, 5) if needs else None,
+        cooldown=pick(rng, 0, 0, 1, 5) if single else 0,
+        reentry_same_bar=pick(rng, True, False),
+        beyond_stop=pick(rng, "skip", "enter"),
+        **{name: OrderLevel(**(level(rng, names) or {"pct": 0.01})) for name in needs},
+    )
+
+
+def calendars(rng: np.random.Generator) -> tuple[Session, Blackout]:
+    """Trading hours and blackouts, mostly none."""
+    hours = pick(rng, None, None, "00:10-01:30", "22:00-03:00")
+    days = pick(rng, None, None, ["mon", "thu"])
+    session = Session(
+        pick(rng, None, None, "00:00-02:00", "20:00-10:00"),
+        pick(rng, None, None, ["thu", "fri"]),
+        pick(rng, None, "Asia/Tokyo"),
+        pick(rng, False, True),
+    )
+    return session, Blackout(hours, days, pick(rng, None, "Europe/Berlin"))
+
+
 def configuration(rng: np.random.Generator) -> Config:
     """Any configuration of the simulation, accepted or not."""
     optional = [rule(rng) if rng.random() < 0.7 else None for _ in range(4)]
-    stop = some(rng, ("pct", "offset", "atr"), 0.001, 0.02, 1.0)
+    stop = level(rng, ("pct", "offset", "atr"))
     levels = ("pct", "offset", "atr", *(["r"] if stop else []))
+    target = {"ladder": ladder(rng, levels)} if rng.random() < 0.2 else level(rng, levels)
+    session, blackout = calendars(rng)
     exits = Exits(
         Stop(**stop),
-        Target(**some(rng, levels, 0.001, 0.02, 1.0)),
-        Trailing(**(t := some(rng, ("pct", "offset", "atr"), 0.001, 0.02, 0.9)), activation=pick(rng, None, 0.01) if t else None),
+        Target(**target),
+        Trailing(
+            **(t := some(rng, ("pct", "offset", "atr"), 0.001, 0.02, 0.9)),
+            activation=pick(rng, None, 0.01) if t else None,
+            basis=pick(rng, None, "prior", "same_bar"),
+        ),
         BreakEven(**(e := some(rng, levels, 0.001, 0.02, 1.0)), plus=pick(rng, None, 0.001, -0.001) if e else None),
         max_bars=pick(rng, None, 1, 2, 30),
         atr_length=pick(rng, None, 1, 5),
         anchor=pick(rng, None, "fill", "signal_close"),
+        gap=pick(rng, None, "open", "level"),
+        exposed=pick(rng, None, "entry_bar", "next_bar"),
     )
+    sizes = some(rng, ("percent_equity", "fixed_units", "fixed_cash"), 0.5, 1.0, 2.5)
     positions = pick(rng, "single", "single", "overlapping", "list")
     single = positions == "single"
+    entry = entry_of(rng, single)
+    plain = entry.order == "market"
     opposite = (None, "ignore", "reverse", *(["close"] if single else []))
     return Config(
         strategy=Strategy("fuzz", "", {}, {}, pick(rng, "both", "long", "short"), Rules(*optional[:2]), Rules(*optional[2:])),
         exits=exits,
         sizing=Sizing(
-            **some(rng, ("percent_equity", "fixed_units", "fixed_cash"), 0.5, 1.0, 2.5),
+            **({"risk_percent": 0.01} if stop and rng.random() < 0.2 else sizes),
             lot=pick(rng, None, 0.1),
-            max_leverage=pick(rng, None, 2.0),
+            max_leverage=pick(rng, None, 2.0, 20.0),
+            maintenance=pick(rng, None, 0.05),
+            liquidation=pick(rng, None, False),
         ),
         costs=Costs(
             Commission(pick(rng, 0.0, 0.001), pick(rng, 0.0, 0.01), pick(rng, 0.0, 1.0), pick(rng, 0.0, 2.0)),
-            Slippage(pick(rng, 0.0, 0.0005, 0.03)),
+            Slippage(pick(rng, 0.0, 0.0005, 0.03), pick(rng, 0.0, 1.0), 0.01, pick(rng, 0.0, 0.0, 0.1)),
+            pick(rng, 0.0, 0.0, 0.02),
+            Carry(**some(rng, ("annual", "per_bar"), 0.0001, -0.0001)),
+            Carry(**some(rng, ("annual", "per_bar"), 0.0001, 0.01)),
         ),
-        entry=Entry(at=pick(rng, "next_open", "close"), cooldown=pick(rng, 0, 0, 1, 5) if single else 0),
+        session=session,
+        blackout=blackout,
+        cross=pick(rng, "default", "strict", "latched"),
+        pyramiding=pick(rng, 1, 1, 2, 3) if single and plain and not target.get("ladder") else 1,
+        end_of_data=pick(rng, "close_with_costs", "close_with_costs", "close_free"),
+        entry=entry,
         exit=At(pick(rng, None, "next_open", "close")),
         time=At(pick(rng, None, "open", "close")),
         positions=positions,
-        max_open=pick(rng, None, 1, 3) if positions == "overlapping" else None,
+        max_open=pick(rng, None, 1, 3) if positions == "overlapping" and plain else None,
         on_opposite=pick(rng, *opposite),
         capital=pick(rng, 100_000.0, 500.0),
-        sim=Sim(same_bar=pick(rng, "stop_first", "target_first", "ohlc", "olhc", "adaptive")),
+        sim=Sim(same_bar=pick(rng, "stop_first", "target_first", "ohlc", "olhc", "adaptive", "band")),
         metrics=Metrics(pick(rng, "auto", "daily", "bar"), pick(rng, 0.0, 0.02)),
     )
 

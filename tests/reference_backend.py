@@ -14,6 +14,7 @@ from gpubt.indicators import reference as indicators
 from gpubt.metrics import reference as account
 from gpubt.simulate import layout, reference
 from gpubt.strategy.compile import compile_strategy
+from gpubt.strategy.plan import level_texts
 from gpubt.strategy.reference import evaluate
 
 
@@ -25,59 +26,55 @@ class ReferenceBackend(Backend):
     def __init__(self, config: Config) -> None:
         self.config = config
 
-    def _upload(self, columns: Mapping[str, np.ndarray]) -> Market:
-        return Market(len(columns["close"]), columns, cases.reference_bars(dict(columns)))
+    def _upload(self, columns: Mapping[str, np.ndarray], detail: Any) -> Market:
+        return Market(len(columns["close"]), columns, cases.reference_bars(dict(columns), detail))
 
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         return indicators.compute(name, inputs, first, params)
 
     def _scan(self, program: Any, series: Mapping[Any, Array], n: int) -> dict[str, Array]:
-        return evaluate(compile_strategy(self.config.strategy), series.__getitem__, n)
+        return evaluate(compile_strategy(self.config.strategy, self.config.cross, dict(level_texts(self.config))), series.__getitem__, n)
 
     def _no_signal(self, n: int) -> Array:
         return np.zeros(n, bool)
 
-    def _simulate(self, market: Market, masks: Any, atr: Any, params: Any, bar_by_bar: bool, positions: str) -> Ledger:
+    def mask(self, flags: np.ndarray) -> Array:
+        return flags
+
+    def place(self, series: np.ndarray) -> Array:
+        return series
+
+    def _simulate(self, market: Market, masks: Any, levels: Any, rungs: Any, params: Any, bar_by_bar: bool, positions: str) -> Ledger:
         run = reference.simulate if positions == "single" else reference.simulate_overlapping
         signals = reference.Signals(**{name: mask.tolist() for name, mask in masks.items()})
-        return self._ledger(run(market.prices, signals, self._atr(atr, market), self._params(params)), positions)
+        return self._ledger(run(market.prices, signals, self._lists(levels), self._records(rungs), *self._records(params)), positions)
 
-    def _simulate_list(self, market: Market, entries: Any, atr: Any, params: Any, bar_by_bar: bool) -> Ledger:
-        rows = [{name: row[name].item() for name in layout.ENTRY.names or ()} for row in entries]
-        return self._ledger(reference.simulate_list(market.prices, rows, self._atr(atr, market), self._params(params)), "list")
+    def _simulate_list(self, market: Market, masks: Any, entries: Any, levels: Any, rungs: Any, params: Any, bar_by_bar: bool) -> Ledger:
+        calendars = {name: mask.tolist() for name, mask in masks.items()}
+        signals = reference.Signals(*[[False] * market.n] * 4, **calendars)
+        given = (self._records(entries), self._lists(levels), self._records(rungs), *self._records(params))
+        return self._ledger(reference.simulate_list(market.prices, signals, *given), "list")
 
-    def _account(self, market: Market, ledger: Ledger, ends: Any, capital: float, risk_free: float, skip: bool) -> Any:
-        equity = self._equity(market, ledger, capital)
-        tally = account.tally(ledger.rows, equity, ends.tolist(), capital, risk_free)
+    def _account(self, market: Market, ledger: Ledger, ends: Any, params: Any, risk_free: float, skip: bool) -> Any:
+        p = self._records(params)[0]
+        equity = account.marks(ledger.rows, market.prices.close, p, ledger.positions)
+        tally = account.tally(ledger.rows, equity, ends.tolist(), p["capital"], risk_free)
         return cases.as_record(layout.TALLY, [tally]), np.array([equity[end] for end in ends])
 
-    def _place(self, trades: np.ndarray) -> Array:
-        return [{name: row[name].item() for name in layout.TRADE.names or ()} for row in trades]
+    def _place(self, array: np.ndarray) -> Array:
+        return self._records(array)
 
     def _trades(self, ledger: Ledger) -> np.ndarray:
         return cases.as_record(layout.TRADE, ledger.rows)
-
-    @staticmethod
-    def _equity(market: Market, ledger: Ledger, capital: float) -> list[float]:
-        if ledger.positions != "single":
-            return reference.list_equity(ledger.rows, market.prices, capital)
-        equity, marks = capital, []
-        for t in ledger.rows:
-            marks += [equity] * (t["entry_bar"] - len(marks))
-            side = 1 if t["side"] == layout.LONG else -1
-            for close in market.prices.close[t["entry_bar"] : t["exit_bar"]]:
-                marks.append((equity - t["entry_fees"]) + (side * t["units"]) * (close - t["entry_price"]))
-            equity += t["pnl"]
-        return marks + [equity] * (market.n - len(marks))
 
     @staticmethod
     def _ledger(outcome: reference.Outcome, positions: str) -> Ledger:
         return Ledger(outcome.trades, len(outcome.trades), np.array(outcome.skipped), positions)
 
     @staticmethod
-    def _atr(atr: Any, market: Market) -> list[float]:
-        return [float("nan")] * market.n if atr is None else atr.tolist()
+    def _lists(levels: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
+        return {name: series.tolist() for name, series in levels.items()}
 
     @staticmethod
-    def _params(params: np.ndarray) -> dict[str, Any]:
-        return {name: params[name][0].item() for name in layout.PARAMS.names or ()}
+    def _records(records: np.ndarray) -> list[dict[str, Any]]:
+        return [{name: row[name].item() for name in records.dtype.names or ()} for row in records]

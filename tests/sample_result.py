@@ -6,7 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from gpubt.config import Config, resolve
+from gpubt.config import Config
+from gpubt.resolve import resolve
 
 PHASES = ("slice", "ingest", "transfer", "indicators", "scan", "simulate", "metrics", "write")
 METRICS: dict[str, Any] = {

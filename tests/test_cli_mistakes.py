@@ -15,7 +15,7 @@ pytest_plugins = ["cli_fixtures"]
 @pytest.mark.parametrize(
     ("arguments", "pieces"),
     [
-        (["rnu"], ["unknown command 'rnu'", "run, info, list, warmup", "did you mean run?"]),
+        (["rnu"], ["unknown command 'rnu'", "run, explain, info, list, warmup", "did you mean run?"]),
         (["data.frac=1"], ["did you mean gpubt run data.frac=1?"]),
         (["list", "groupz"], ["unknown section 'groupz'", "strategies, indicators, groups", "did you mean groups?"]),
         (["list", "--jsn"], ["unrecognized arguments: --jsn"]),
@@ -57,7 +57,7 @@ pytest_plugins = ["cli_fixtures"]
         (["run", "capital=0"], ["capital must be more than 0 and finite, got 0"]),
         (["run", "capital=nan"], ["capital must be more than 0"]),
         (["run", "sim.mode=evnt"], ["sim.mode must be one of event, bar", "did you mean event?"]),
-        (["run", "exits.stop.pct=0.1", "exits.stop.atr=1"], ["exits.stop takes one of pct, offset, atr, got pct and atr"]),
+        (["run", "exits.stop.pct=0.1", "exits.stop.atr=1"], ["exits.stop takes one of pct, offset, atr, long, got pct and atr"]),
         (["run", "positions=list"], ["positions=list needs entries.path"]),
         # text that is no override, and the quoted form that works
         (["run", ""], ["'' has no key"]),
@@ -96,7 +96,7 @@ def test_a_mistake_is_one_sentence(cli: Cli, tmp_path: Path, ran: list[Config], 
         (MINE + "side: null\n", ["strategy/mine.yaml: strategy.side must be text, got null"]),
         (MINE + "side: ${nope}\n", ["strategy.side: interpolation key 'nope' not found"]),
         (MINE + "exits: {stop: {pc: 1}}\n", ["unknown key strategy.exits.stop.pc", "did you mean pct?"]),
-        (MINE + "exits: {stop: 0.02}\n", ["strategy.exits.stop must be a mapping of pct, offset, atr, got 0.02"]),
+        (MINE + "exits: {stop: 0.02}\n", ["strategy.exits.stop must be a mapping of pct, offset, atr, long, short, got 0.02"]),
         (MINE + "exits: {stop: {pct: wide}}\n", ["strategy.exits.stop.pct must be a number or null, got 'wide'"]),
         (MINE + "exits: {stop: {pct: -1}}\n", ["strategy.exits.stop.pct must be more than 0"]),
         (MINE + "indicators: {a: [1]}\n", ["strategy.indicators.a must be text such as"]),

@@ -16,6 +16,7 @@ from sample_result import result
 
 import gpubt
 from gpubt import config as c
+from gpubt import limits
 from gpubt.compose import compose, configuration
 from gpubt.errors import ConfigError, GpubtError
 from gpubt.resources import folder
@@ -27,7 +28,7 @@ RULES = {"name": "mine", "indicators": {"m": "sma(close, 9)"}, "long": {"entry":
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes(group: str, option: str) -> None:
-    config = configuration([f"{group}={option}"])
+    config = configuration([f"{group}={option}", *(["exits=percent"] if option == "risk_one_percent" else [])])
     assert isinstance(config, c.Config)
     text = (folder("conf") / group / f"{option}.yaml").read_text(encoding="utf-8")
     assert text.startswith("#") or "about:" in text  # says what it is for
@@ -55,7 +56,7 @@ def test_the_defaults_are_the_dataclasses_own() -> None:
 
 
 def test_keys_with_limits_exist() -> None:
-    assert set(c.CHOICES) | set(c.RANGES) <= set(KEYS)
+    assert set(limits.CHOICES) | set(limits.RANGES) <= set(KEYS)
 
 
 @pytest.fixture

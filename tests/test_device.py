@@ -164,7 +164,7 @@ def test_numba_gets_a_folder_by_digest(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_the_digest_follows_every_kernel_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     files = caches.kernel_files()
-    assert {"simulate.py", "fills.py", "layout.py"} <= {path.name for path in files} and all(path.is_file() for path in files)
+    assert {"simulate.py", "position.py", "layout.py"} <= {path.name for path in files} and all(path.is_file() for path in files)
     monkeypatch.setattr(caches, "PACKAGE", tmp_path)
     for name in ("backends/kernels/bits.py", "simulate/layout.py"):
         (tmp_path / name).parent.mkdir(parents=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import cases
 import numpy as np
 import pytest
 
-from gpubt.backends.base import MASKS, Backend
+from gpubt.backends.base import Backend
 from gpubt.simulate import layout as k
 
 # open, high, low, close
@@ -17,19 +16,14 @@ Bars = list[tuple[float, float, float, float]]
 
 def run(backend: Backend, bars: Bars, signals: dict[str, list[int]], positions: str = "single", **params: Any) -> list[Any]:
     """(entry bar, exit bar, exit price, reason, ambiguous) of each trade; `signals` lists the bars of each mask."""
-    defaults = {"capital": 100.0, "size_kind": k.FIXED_UNITS, "size_value": 1.0, "max_leverage": 1e9}
+    defaults = {"capital": 100.0, "size_kind": k.FIXED_UNITS, "size_value": 1.0, "max_leverage": 1e9, "pyramiding": 1, "reentry": 1}
     record = k.record(k.PARAMS, **(defaults | params))
     columns = dict(zip(("open", "high", "low", "close"), np.array(bars, float).T.copy(), strict=True))
     market = backend.upload(columns)
     found = []
     for mode in ("event", "bar"):
-        masks = {}
-        for name in MASKS:
-            bits = np.zeros(len(bars), bool)
-            bits[signals.get(name, [])] = True
-            packed = cases.pack(bits)
-            masks[name] = backend.runtime.to_device(packed) if hasattr(backend, "runtime") else packed
-        trades = backend.trades(backend.simulate(market, masks, None, record, mode, positions))
+        masks = {name: backend.mask(np.isin(np.arange(len(bars)), signals.get(name, []))) for name in k.MASKS}
+        trades = backend.trades(backend.simulate(market, masks, {}, np.zeros(0, k.RUNG), record, mode, positions))
         found.append([tuple(t[name].item() for name in ("entry_bar", "exit_bar", "exit_price", "reason", "ambiguous")) for t in trades])
     assert found[0] == found[1]
     return found[0]

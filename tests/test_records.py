@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from gpubt.config import Config, Stop, resolve
+from gpubt.config import Config, Stop
 from gpubt.device import CudaStatus
 from gpubt.errors import GpubtError, InputError
 from gpubt.records import environment
 from gpubt.records.arrow import atomic, plain, write_json, write_parquet
 from gpubt.records.folder import RunFolder, run_folder
+from gpubt.resolve import resolve
 
 TABLE = pa.table({"bar": [1, 2, 3], "pnl": [0.5, -0.25, 1e-300]})
 
@@ -82,7 +83,7 @@ def test_json_knows_no_nan_and_keeps_the_order(tmp_path: Path) -> None:
     assert list(read) == list(values)
     assert read["z"] is None and read["a"] == [None, None, 0.1] and read["n"] == 7 and read["flag"] is True
     assert read["array"] == [1.5, None] and read["when"] == "2020-01-01T00:00:00+00:00" and read["path"] == os.path.join("a", "b")
-    assert read["stop"] == {"pct": 0.02, "offset": None, "atr": None}
+    assert read["stop"] == {"pct": 0.02, "offset": None, "atr": None, "long": None, "short": None}
     assert '\n  "z": null' in text and text.endswith("}\n") and "Zürich" in text
 
 
@@ -97,7 +98,7 @@ def test_parquet_is_exact_compressed_and_streams(tmp_path: Path) -> None:
 
 
 def fill(folder: RunFolder, config: Config, trades: pa.Table = TABLE) -> None:
-    folder.trades(trades)
+    folder.trades(lambda: trades)
     folder.equity((TABLE.schema, TABLE.to_batches()))
     folder.config(config)
     folder.benchmark({"rows": 3})

@@ -22,6 +22,7 @@ from gpubt.indicators.series import Series
 from gpubt.resources import folder
 from gpubt.strategy import program as p
 from gpubt.strategy.compile import Signals, compile_strategy
+from gpubt.strategy.functions import READINGS
 from gpubt.strategy.grammar import parse_rule
 from gpubt.strategy.lower import lower
 from gpubt.strategy.reference import evaluate
@@ -49,7 +50,13 @@ operators = st.sampled_from([">", ">=", "<", "<=", "==", "!="])
 comparisons = st.one_of(
     st.builds("{} {} {}".format, numbers, operators, numbers),
     st.builds("{} {} {} {} {}".format, numbers, operators, numbers, operators, numbers),
-    st.builds("{}({}, {})".format, st.sampled_from(["crosses_above", "crosses_below"]), leaves, leaves),
+    st.builds(
+        "{}({}, {}{})".format,
+        st.sampled_from(["crosses_above", "crosses_below"]),
+        numbers,
+        leaves,
+        st.sampled_from(["", ", strict", ", latched", ", reading=latched"]),
+    ),
     st.builds("{}({}, {})".format, st.sampled_from(["rising", "falling"]), leaves, spans),
     st.builds("between({}, {}, {})".format, numbers, leaves, leaves),
     st.sampled_from(["True", "False"]),
@@ -184,6 +191,10 @@ def test_means_what_the_contract_says() -> None:
 
     assert bars("crosses_above(close, ema(close, 3))")[0] == [4, 7]
     assert bars("crosses_below(close, ema(close, 3))")[0] == [2, 6]
+    assert bars("crosses_above(close, ema(close, 3), strict)")[0] == [7]
+    assert bars("crosses_above(close, ema(close, 3), latched)")[0] == [4, 7]
+    assert bars("crosses_below(close, ema(close, 3), strict)")[0] == [2]
+    assert bars("crosses_below(close, ema(close, 3), latched)")[0] == [2, 6]
     assert bars("not close > ema(close, 3)")[0] == [2, 3, 5, 6]
     assert bars("shift(not close > ema(close, 3), 1)")[0] == [3, 4, 6, 7]
     assert bars("within(close == 5, 2)")[0] == [1, 2]
@@ -192,6 +203,27 @@ def test_means_what_the_contract_says() -> None:
     assert bars("falling(close)")[0] == [2, 6]
     assert bars("shift(close, 2) > close")[0] == [2, 3, 6]
     assert bars("close >= 3", "close == 3", "close == 4", "close == 1") == [[0, 1], [4, 5], [], [2, 6]]
+
+
+def test_readings_of_a_crossing() -> None:
+    """Touches from below, and a gap in the numbers: a > b on 1, 4, 6, 9; a < b on 0, 3, 8; equal on 2, 5; NaN on 7."""
+    a = np.array([1.0, 3, 2, 1, 3, 2, 3, np.nan, 1, 3])
+    arrays = {Series("ema", (Series("close"),), (3,)): a, Series("close"): np.full(10, 2.0)}
+
+    def bars(name: str, reading: str, key: str) -> list[int]:
+        text = f"{name}(ema(close, 3), close{reading})"
+        signals = Signals(parse_rule(text, {}, cross=key), None, None, None)
+        want = evaluate(signals, arrays.__getitem__, 10)["long_entry"]
+        for backend in backends():
+            np.testing.assert_array_equal(scanned(backend, signals, arrays, 10)["long_entry"], want)
+        return np.flatnonzero(want).tolist()
+
+    assert [bars("crosses_above", "", key) for key in READINGS] == [[1, 4, 6, 9], [1, 4, 9], [1, 4, 9]]
+    assert [bars("crosses_below", "", key) for key in READINGS] == [[3], [], [3, 8]]
+    a[[0, 3]] = np.nan, 2.0
+    assert [bars("crosses_above", f", {reading}", "strict") for reading in READINGS] == [[4, 6, 9], [9], [9]]
+    a[8] = 2.0
+    assert [bars("crosses_below", f", reading={reading}", "latched") for reading in READINGS] == [[], [], []]
 
 
 @settings(generated, max_examples=60)
@@ -208,6 +240,25 @@ def test_the_future_never_changes_a_signal(texts: tuple[str | None, ...], n: int
         assert (want[key][: now + 1] == found[key][: now + 1]).all()
 
 
+def latched(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Bar by bar: a, where the last earlier bar with either had b."""
+    out, state = np.zeros(len(a), bool), False
+    for t in range(len(a)):
+        out[t] = a[t] and state
+        state = bool(b[t] or (state and not a[t]))
+    return out
+
+
+@pytest.mark.parametrize("share", [0.5, 0.01, 0.0003, 0.0])
+@pytest.mark.parametrize("n", [1, 64, 2048, 2049, 20_000])
+def test_a_latch_remembers_over_words_and_chunks(n: int, share: float) -> None:
+    rng = np.random.default_rng(n)
+    a, b = rng.random(n) < share, rng.random(n) < share
+    a[-1] = b[0] = True
+    for name, (_, combine) in backends().items():
+        np.testing.assert_array_equal(unpacked(combine("latch", packed(a), packed(b), 0, n), n), latched(a, b), name)
+
+
 @pytest.mark.parametrize("n", [1, 64, 100, 640])
 @pytest.mark.parametrize("k", [0, 1, 63, 64, 65, 128, 1000])
 def test_mask_operations(n: int, k: int) -> None:
@@ -216,11 +267,11 @@ def test_mask_operations(n: int, k: int) -> None:
     moved, alone = np.zeros(n, bool), np.zeros(n, bool)
     if k < n:
         moved[k:], alone[k:] = b[: n - k], a[: n - k]
-    want = {"and": a & moved, "or": a | moved, "andnot": a & ~moved, "not": ~a, "shift": alone}
+    want = {"and": a & moved, "or": a | moved, "andnot": a & ~moved, "not": ~a, "shift": alone, "latch": latched(a, moved)}
     assert tuple(want) == p.COMBINE
     for name, (_, combine) in backends().items():
         for op, bits in want.items():
-            second = packed(b) if op in ("and", "or", "andnot") else None
+            second = packed(b) if op not in ("not", "shift") else None
             assert (unpacked(combine(op, packed(a), second, k, n), n) == bits).all(), (name, op)
 
 
@@ -240,6 +291,7 @@ def test_validity_is_computed_only_where_nothing_implies_it() -> None:
         return sum(row[0] == p.VALID for step in lower(compiled((text, None, None, None))).compares for row in step.code)
 
     assert checks("crosses_above(close, open) and rising(high, 9)") == 0
+    assert checks("crosses_above(close, open, latched)") == 0
     assert checks("close > open or (close > 1 and open > 1)") == 0
     assert checks("close > open or close > 1") == 1
     assert checks("not close > open") == 2
@@ -252,3 +304,4 @@ def test_kernels_have_the_codes_of_the_program() -> None:
     codes, operations = re.findall(r"enum \{ (.*?) \};", source)
     assert codes.split(", ") == [f"OP_{name}" for name in p.OPCODES]
     assert operations.split(", ") == [f"MASK_{name.upper()}" for name in p.COMBINE]
+    assert f"LATCH_CHUNK = {cuda_scan.LATCH_CHUNK}," in source

@@ -35,6 +35,11 @@ def compiled(entry: str | None, **fields: object) -> Signals:
         ("low < close < high", "low < close and close < high"),
         ("crosses_above(close, trend)", "close > trend and shift(close <= trend, 1)"),
         ("crosses_below(a=close, b=3)", "close < 3 and shift(close >= 3, 1)"),
+        ("crosses_above(close, trend, default)", "close > trend and shift(close <= trend, 1)"),
+        ("crosses_above(close, trend, strict)", "close > trend and shift(close < trend, 1)"),
+        ("crosses_below(close, trend, reading=strict)", "close < trend and shift(close > trend, 1)"),
+        ("crosses_below(close, trend, latched)", "crosses_above(trend, close, latched)"),
+        ("crosses_above(3, 2, latched)", "False"),
         ("rising(close)", "close > shift(close, 1)"),
         ("between(close, low=1, high=2)", "close >= 1 and close <= 2"),
         ("shift(close + open, 2) > 1", "shift(close, 2) + shift(shift(open, 1), 1) > 1"),
@@ -49,6 +54,15 @@ def compiled(entry: str | None, **fields: object) -> Signals:
 )
 def test_says_the_same(text: str, same: str) -> None:
     assert rule(text) == rule(same)
+
+
+def test_the_key_reads_what_the_rule_leaves_open() -> None:
+    strategy = Strategy(long=Rules("crosses_above(close, open)"), short=Rules("crosses_below(close, open, default)"))
+    signals = compile_strategy(strategy, "latched")
+    assert signals.long_entry == rule("crosses_above(close, open, latched)")
+    assert signals.short_entry == rule("crosses_below(close, open)")
+    params = Strategy(params={"strict": 5}, long=Rules("crosses_above(close, strict, strict)"))
+    assert compile_strategy(params).long_entry == rule("crosses_above(close, 5, strict)")
 
 
 def test_operators_bind_as_in_python() -> None:
@@ -108,6 +122,8 @@ def test_reads_shifts_as_bits() -> None:
         ("ema(close / open, 3) > 1", "can't be computed over a division by a series, which may be 0; divide by a constant", 1),
         ("macd_line(close, 26, 12) > 1", "macd_line(close, 26, 12): slow must be above fast, got fast 26, slow 12", 1),
         ("bbands_upper(close, 20, -1) > 1", "k must be a number of at least 0, got -1", 1),
+        ("crosses_above(close, open, 2)", "needs default, strict or latched as 'reading', found 2", 28),
+        ("crosses_above(close, open, strikt)", "found strikt", 28),
         ("ema(*close) > 1", "*arguments is not part of the rule language", 5),
         ("ema(**close) > 1", "takes no argument '**'", 5),
         ("close.mean() > 1", "only functions are called", 1),

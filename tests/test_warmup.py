@@ -43,7 +43,8 @@ def test_every_shipped_strategy_runs_in_both_modes(monkeypatch: pytest.MonkeyPat
     lines: list[str] = []
     done = warmup.warmup(lines.append)
     shipped = {path.stem for path in (folder("conf") / "strategy").glob("*.yaml")}
-    assert {(run["strategy"], run["sim.mode"]) for run in asked} == {(name, mode) for name in shipped for mode in ("event", "bar")}
+    plain = asked[: -len(warmup.OTHERS) - 1]
+    assert {(run["strategy"], run["sim.mode"]) for run in plain} == {(name, mode) for name in shipped for mode in ("event", "bar")}
     assert {run["backend"] for run in asked} == {"cpu"}
     assert done["break_even"] is None and load_break_even(HERE) is None
     assert lines[-1] == "no break-even to measure: no CUDA device answered: no driver" and len(lines) == len(asked) + 1

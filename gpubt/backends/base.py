@@ -13,20 +13,23 @@ from numpy.typing import NDArray
 from gpubt.simulate import layout
 
 if TYPE_CHECKING:
+    from gpubt.data.detail import Detail
     from gpubt.indicators.series import Series
     from gpubt.strategy.program import MaskProgram
 
 Array = Any  # numpy.ndarray or a device array
-MASKS = ("long_entry", "long_exit", "short_entry", "short_exit")
+SIGNALS = layout.MASKS[:4]
 
 
 @dataclass(frozen=True)
 class Market:
-    """Bars where a backend computes: columns by name (float64, `n` values each) and its own handle with the block index."""
+    """Bars where a backend computes: columns by name (float64, `n` values each), its own handle with the block index, and the finer bars
+    (None: there are none)."""
 
     n: int
     columns: Mapping[str, Array]
     prices: Any
+    detail: Any = None
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,19 @@ class Backend(ABC):
     device: str  # names the memory that arrays live in, for the indicator cache
     bytes_transferred = 0
 
-    def upload(self, columns: Mapping[str, NDArray[np.float64]]) -> Market:
-        """Bring bars over, once, and index them. `columns` has open, high, low, close and what else rules read; equal lengths >= 1."""
+    def upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None = None) -> Market:
+        """Bring bars over, once, and index them. `columns` has open, high, low, close and what else rules read; equal lengths >= 1.
+        `detail`: finer bars, for `sim.detail`."""
         sizes = {name: len(column) for name, column in columns.items()}
         if len(set(sizes.values())) != 1 or min(sizes.values()) < 1:
             raise ValueError(f"columns must have one length of at least 1, got {sizes}")
-        return self._upload({name: np.ascontiguousarray(column, np.float64) for name, column in columns.items()})
+        return self._upload({name: np.ascontiguousarray(column, np.float64) for name, column in columns.items()}, detail)
+
+    def mask(self, flags: NDArray[np.bool_]) -> Array:
+        """One bit a bar, in words of 64, where the backend computes; `flags` has shape (n,)."""
+        padded = np.zeros((len(flags) // 64 + 1) * 64, bool)
+        padded[: len(flags)] = flags
+        return self._place(np.packbits(padded, bitorder="little").view(np.uint64))
 
     def indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         """The indicator `name` over `inputs`, whose first `first` values are NaN; float64, as long as they are."""
@@ -60,32 +70,73 @@ class Backend(ABC):
     def scan(self, program: MaskProgram, series: Mapping[Series, Array], n: int) -> dict[str, Array]:
         """The four signal masks, 64 bars a word, `n // 64 + 1` words each."""
         masks = self._scan(program, series, n)
-        return {name: masks[name] if name in masks else self._no_signal(n) for name in MASKS}
+        return {name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS}
+
+    def place(self, series: NDArray[np.float64]) -> Array:
+        """A series of the host where the backend computes."""
+        return self._place(np.ascontiguousarray(series, np.float64))
+
+    def run(
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        entries: NDArray[Any] | None,
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        *,
+        mode: str,
+        positions: str,
+    ) -> Ledger:
+        """`simulate_list` of a table of entries, else `simulate`."""
+        if entries is not None:
+            return self.simulate_list(market, masks, entries, levels, rungs, params, mode)
+        return self.simulate(market, masks, levels, rungs, params, mode, positions)
 
     def simulate(
-        self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], mode: str, positions: str = "single"
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        mode: str,
+        positions: str = "single",
     ) -> Ledger:
-        """positions=single or overlapping. `params` is one `layout.PARAMS` record (shape (1,)), `mode` event or bar."""
+        """positions=single or overlapping. `masks` by `layout.MASKS` (calendars may be missing), `levels` by `layout.LEVELS` (each may be
+        missing), `rungs` are `layout.RUNG` records, `params` is one `layout.PARAMS` record (shape (1,)), `mode` event or bar."""
         self._check(params, layout.PARAMS)
-        return self._simulate(market, masks, atr, params, mode == "bar", positions)
+        return self._simulate(market, masks, levels, rungs, params, mode == "bar", positions)
 
-    def simulate_list(self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], mode: str) -> Ledger:
-        """positions=list. `entries` are `layout.ENTRY` records in the order of their bars."""
+    def simulate_list(
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        entries: NDArray[Any],
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        mode: str,
+    ) -> Ledger:
+        """positions=list. `entries` are `layout.ENTRY` records in the order of their bars; of `masks` only the calendars count."""
         self._check(params, layout.PARAMS)
         if entries.dtype != layout.ENTRY or (np.diff(entries["bar"]) < 0).any():
             raise ValueError("entries must be layout.ENTRY records in the order of their bars")
-        return self._simulate_list(market, entries, atr, params, mode == "bar")
+        calendars = {name: masks[name] for name in ("session", "blackout") if name in masks}
+        return self._simulate_list(market, calendars, entries, levels, rungs, params, mode == "bar")
 
     def account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, mode: str
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, mode: str
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
         """The `layout.TALLY` record (shape (1,)) of a ledger, and equity at `ends`, the last bars of the return periods.
-        `risk_free` is the rate of one period."""
-        return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), capital, risk_free, mode != "bar")
+        `params` is one `layout.PARAMS` record, of which capital and carry count; `risk_free` is the rate of one period."""
+        self._check(params, layout.PARAMS)
+        return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), params, risk_free, mode != "bar")
 
     def ledger(self, trades: NDArray[Any], positions: str) -> Ledger:
         """A ledger of `layout.TRADE` records from the host, for `account`."""
-        self._check(trades[:1], layout.TRADE)
+        if trades.dtype != layout.TRADE:
+            raise ValueError(f"expected records of {layout.TRADE.names}, got {trades.dtype}")
         return Ledger(self._place(trades), len(trades), np.zeros(len(layout.SKIPS), np.int64), positions)
 
     def trades(self, ledger: Ledger) -> NDArray[Any]:
@@ -105,7 +156,7 @@ class Backend(ABC):
             raise ValueError(f"expected one record of {dtype.names}, got {params.dtype} of shape {params.shape}")
 
     @abstractmethod
-    def _upload(self, columns: Mapping[str, NDArray[np.float64]]) -> Market: ...
+    def _upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None) -> Market: ...
 
     @abstractmethod
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array: ...
@@ -118,26 +169,67 @@ class Backend(ABC):
 
     @abstractmethod
     def _simulate(
-        self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool, positions: str
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        bar_by_bar: bool,
+        positions: str,
     ) -> Ledger: ...
 
     @abstractmethod
     def _simulate_list(
-        self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], bar_by_bar: bool
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        entries: NDArray[Any],
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        bar_by_bar: bool,
     ) -> Ledger: ...
 
     @abstractmethod
     def _account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, skip: bool
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]: ...
 
     @abstractmethod
-    def _place(self, trades: NDArray[Any]) -> Array: ...
+    def _place(self, array: NDArray[Any]) -> Array: ...
 
     @abstractmethod
     def _trades(self, ledger: Ledger) -> NDArray[Any]: ...
 
 
 def capacity(long_entry: NDArray[np.uint64], short_entry: NDArray[np.uint64]) -> int:
-    """No run has more trades than entry signals."""
+    """No run has more positions than entry signals."""
     return int(np.bitwise_count(long_entry).sum() + np.bitwise_count(short_entry).sum())
+
+
+def parameter_entry(params: NDArray[Any]) -> NDArray[Any]:
+    """The levels that the parameters give every trade, as one `layout.ENTRY` record (shape (1,))."""
+    names = ("stop_kind", "stop_value", "target_kind", "target_value")
+    return layout.record(layout.ENTRY, size=np.nan, **{name: params[name][0] for name in names})
+
+
+def by_entry(rows: NDArray[Any]) -> NDArray[Any]:
+    """Rows of trades that ran side by side, given in the order of their signals: sorted by entry bar, positions numbered anew. `position`
+    must differ between neighbouring positions."""
+    first = np.flatnonzero(np.append(True, np.diff(rows["position"]) != 0)) if len(rows) else np.zeros(0, np.int64)
+    lengths = np.diff(np.append(first, len(rows)))
+    order = np.argsort(rows["entry_bar"][first], kind="stable")
+    if (order[1:] < order[:-1]).any():
+        rows = rows[np.concatenate([np.arange(first[i], first[i] + lengths[i]) for i in order])]
+        lengths = lengths[order]
+    rows["position"] = np.repeat(np.arange(len(lengths)), lengths)
+    return rows
+
+
+def packed(ledger: NDArray[Any], counts: NDArray[np.int64], width: int) -> NDArray[Any]:
+    """The ledger of a table of entries: entry i has the first `counts[i]` of its `width` rows."""
+    if (counts != width).any():
+        ledger = ledger[(np.arange(width) < counts[:, None]).ravel()]
+    ledger["position"] = np.repeat(np.arange(len(counts)), counts)
+    return by_entry(ledger)

@@ -12,18 +12,21 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.base import MASKS, Array, Backend, Ledger, Market, capacity
+from gpubt.backends.base import Array, Backend, Ledger, Market, by_entry, capacity, packed, parameter_entry
 from gpubt.backends.kernels import account, indicators, scan, simulate
 from gpubt.backends.kernels.bits import next_bit
+from gpubt.backends.kernels.market import TABLE
+from gpubt.backends.kernels.position import STATE
 from gpubt.backends.kernels.prepare import prices
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
 
 if TYPE_CHECKING:
+    from gpubt.data.detail import Detail
     from gpubt.indicators.series import Series
     from gpubt.strategy.program import MaskProgram
 
-EMPTY = np.empty(0)
+FINER = ("first", "open", "high", "low", "close")
 PARALLEL = 250_000  # bars from which on an indicator or a pass of comparisons is shared out: waking threads costs up to some milliseconds
 
 
@@ -39,8 +42,8 @@ class CpuBackend(Backend):
         _start_threads(self.threads)
         next_bit(np.zeros(1, np.uint64), 0, 1)  # loads numba's machinery once, in no phase of the run and under the memory baseline
 
-    def _upload(self, columns: Mapping[str, NDArray[np.float64]]) -> Market:
-        return Market(len(columns["close"]), columns, prices(columns, self._share))
+    def _upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None) -> Market:
+        return Market(len(columns["close"]), columns, prices(columns, self._share), detail)
 
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         return indicators.compute(name, inputs, first, params, self._parts(len(inputs[0])))
@@ -52,45 +55,57 @@ class CpuBackend(Backend):
         return np.zeros(words(n), np.uint64)
 
     def _simulate(
-        self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool, positions: str
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        bar_by_bar: bool,
+        positions: str,
     ) -> Ledger:
-        rows = np.zeros(capacity(masks["long_entry"], masks["short_entry"]) + 1, layout.TRADE)
-        skipped = np.zeros(len(layout.SKIPS), np.int64)
-        signals, levels = simulate.Masks(*(masks[name] for name in MASKS)), EMPTY if atr is None else atr
+        most = (capacity(masks["long_entry"], masks["short_entry"]) + 1) * (len(rungs) + 1)
+        ledger, skipped = np.zeros(most, layout.TRADE), np.zeros(len(layout.SKIPS), np.int64)
+        entry, state, base = parameter_entry(params), _state(ledger, skipped, rungs), np.zeros(1, STATE)
+        given = (_table(market, masks, levels)[0], market.n, params[0], entry[0], state[0])
         if positions == "overlapping":
-            exits = np.empty(min(int(params["max_open"][0]), len(rows)), np.int64)
-            count = simulate.overlap(market.prices, signals, levels, params[0], bar_by_bar, rows, skipped, exits)
+            left = np.empty(min(int(params["max_open"][0]), most), np.int64)
+            rows = by_entry(ledger[: simulate.overlap(*given, base[0], bar_by_bar, left)])
         else:
-            kernel = simulate.dense if bar_by_bar else simulate.walk
-            count = kernel(market.prices, signals, levels, params[0], rows, skipped)
-        return Ledger(rows[:count], count, skipped, positions)
+            rows = ledger[: simulate.walk(*given, bar_by_bar)]
+        return Ledger(rows, len(rows), skipped, positions)
 
-    def _simulate_list(self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], bar_by_bar: bool) -> Ledger:
-        rows, codes = np.zeros(len(entries), layout.TRADE), np.zeros(len(entries), np.int64)
-        levels = EMPTY if atr is None else atr
+    def _simulate_list(
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        entries: NDArray[Any],
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        bar_by_bar: bool,
+    ) -> Ledger:
+        width, table = len(rungs) + 1, _table(market, masks, levels)
+        ledger, counts = np.zeros(len(entries) * width, layout.TRADE), np.zeros(len(entries), np.int64)
+        totals: list[NDArray[np.int64]] = []
 
         def work(start: int, end: int) -> None:
-            simulate.walk_list(market.prices, entries, levels, params[0], bar_by_bar, rows, codes, start, end)
+            skipped = np.zeros(len(layout.SKIPS), np.int64)
+            totals.append(skipped)
+            state, first = _state(ledger, skipped, rungs)[0], np.uint64(entries.ctypes.data)
+            simulate.walk_list(table[0], market.n, params[0], first, state, bar_by_bar, counts, width, start, end)
 
         self._share(work, len(entries), 1024)
-        skipped = np.bincount(codes[codes >= 0], minlength=len(layout.SKIPS)).astype(np.int64)
-        rows = rows[codes < 0] if skipped.any() else rows
-        return Ledger(rows, len(rows), skipped, "list")
+        rows = packed(ledger, counts, width)
+        return Ledger(rows, len(rows), np.sum(totals, axis=0, dtype=np.int64), "list")
 
     def _account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, skip: bool
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        out, state = np.zeros(1, layout.TALLY), np.zeros(1, account.STATE)
-        sums, equity = np.zeros((3, account.LANES)), np.empty(len(ends))
-        if ledger.positions == "single":
-            account.account(market.prices, ledger.rows, ends, capital, risk_free, skip, state[0], sums, equity, out[0])
-        else:
-            exits = np.argsort(ledger.rows["exit_bar"], kind="stable")
-            account.account_list(market.prices, ledger.rows, exits, ends, capital, risk_free, skip, state[0], sums, equity, out[0])
-        return out, equity
+        return account.measure(market.prices, np.ascontiguousarray(ledger.rows), ledger.positions, ends, params[0], risk_free, skip)
 
-    def _place(self, trades: NDArray[Any]) -> Array:
-        return trades
+    def _place(self, array: NDArray[Any]) -> Array:
+        return array
 
     def _trades(self, ledger: Ledger) -> NDArray[Any]:
         rows: NDArray[Any] = ledger.rows
@@ -111,6 +126,19 @@ class CpuBackend(Backend):
             return
         with ThreadPoolExecutor(parts) as pool:
             list(pool.map(work, bounds[:-1], bounds[1:]))
+
+
+def _state(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]) -> NDArray[Any]:
+    """One STATE record that writes to these arrays, which must outlive it."""
+    addresses = {"ledger": ledger.ctypes.data, "skipped": skipped.ctypes.data, "rungs": rungs.ctypes.data}
+    return layout.record(STATE, **addresses)
+
+
+def _table(market: Market, masks: Mapping[str, Array], levels: Mapping[str, Array]) -> NDArray[Any]:
+    """The addresses of `layout.TABLE` as one TABLE record (shape (1,)); the arrays must outlive it."""
+    finer = {} if market.detail is None else {f"finer_{name}": getattr(market.detail, name) for name in FINER}
+    arrays = {**market.prices._asdict(), **finer, **masks, **levels}
+    return layout.record(TABLE, **{name: arrays[name].ctypes.data for name in layout.TABLE if name in arrays})
 
 
 def _start_threads(threads: int) -> None:

@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.backends import cuda_indicators, cuda_scan
-from gpubt.backends.base import MASKS, Array, Backend, Ledger, Market
+from gpubt.backends.base import Array, Backend, Ledger, Market, by_entry, packed, parameter_entry
 from gpubt.backends.runtime import Runtime
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
 
 if TYPE_CHECKING:
+    from gpubt.data.detail import Detail
     from gpubt.indicators.series import Series
     from gpubt.strategy.program import MaskProgram
 
-FINE, COARSE = 64, 4096  # bars in a block of the index
+FINE, COARSE = 64, 4096  # bars in a block of the index of closes
+FINER = ("first", "open", "high", "low", "close")
 
 
 class CudaBackend(Backend):
@@ -31,15 +33,20 @@ class CudaBackend(Backend):
         self.runtime = runtime
         self.device = runtime.name
 
-    def _upload(self, columns: Mapping[str, NDArray[np.float64]]) -> Market:
+    def _upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None) -> Market:
         n = len(columns["close"])
         arrays = {name: self._to_device(column) for name, column in columns.items()}
-        table = [arrays[name] for name in ("open", "high", "low", "close")]
-        fine = [self._extremes(arrays[low], arrays[high], n, FINE) for low, high in (("low", "high"), ("close", "close"))]
-        coarse = [self._extremes(bottom, top, -(-n // FINE), COARSE // FINE) for bottom, top in fine]
-        table += [array for pair in (*fine, *coarse) for array in pair]
-        addresses = self._to_device(np.array([self.runtime.address(array) for array in table], np.uint64))
-        return Market(n, arrays, (addresses, table))
+        table = {name: arrays[name] for name in ("open", "high", "low", "close")}
+        blocks, low, high = n, "low", "high"
+        for name, size in (("8", 8), ("0", 8), ("512", 8), ("1", 8)):  # of 8, 64, 512 and 4,096 bars
+            table |= dict(zip((f"low{name}", f"high{name}"), self._extremes(table[low], table[high], blocks, size), strict=True))
+            blocks, low, high = -(-blocks // size), f"low{name}", f"high{name}"
+        table |= dict(zip(("bottom0", "top0"), self._extremes(table["close"], table["close"], n, FINE), strict=True))
+        coarse = self._extremes(table["bottom0"], table["top0"], -(-n // FINE), COARSE // FINE)
+        table |= dict(zip(("bottom1", "top1"), coarse, strict=True))
+        if detail is not None:
+            table |= {f"finer_{name}": self._to_device(getattr(detail, name)) for name in FINER}
+        return Market(n, arrays, table, detail)
 
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         return cuda_indicators.compute(self.runtime, name, inputs, len(inputs[0]), first, params)
@@ -51,69 +58,90 @@ class CudaBackend(Backend):
         return self.runtime.zeros(words(n), np.uint64)
 
     def _simulate(
-        self, market: Market, masks: Mapping[str, Array], atr: Array | None, params: NDArray[Any], bar_by_bar: bool, positions: str
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        bar_by_bar: bool,
+        positions: str,
     ) -> Ledger:
-        most = self._signals(masks, market.n) + 1
-        rows = self._records(layout.TRADE, most)
+        most = (self._signals(masks, market.n) + 1) * (len(rungs) + 1)
+        ledger = self._records(layout.TRADE, most)
         skipped, count = self.runtime.zeros(len(layout.SKIPS), np.int64), self.runtime.zeros(1, np.int64)
         overlapping = positions == "overlapping"
-        exits = [self.runtime.empty(max(1, min(int(params["max_open"][0]), most)), np.int64)] if overlapping else []
+        left = [self.runtime.empty(max(1, min(int(params["max_open"][0]), most)), np.int64)] if overlapping else []
         self.runtime.launch(
             "simulate_overlapping" if overlapping else "simulate",
             1,
-            market.prices[0],
+            self._table(market, masks, levels),
             np.int64(market.n),
-            *(masks[name] for name in MASKS),
-            *self._optional(atr, market),
-            self._to_device(params.view(np.uint8)),
+            self._bytes(params),
+            self._bytes(rungs),
+            self._bytes(parameter_entry(params)),
             np.int64(bar_by_bar),
-            rows,
+            ledger,
             skipped,
             count,
-            *exits,
+            *left,
         )
-        return Ledger(rows, int(self.runtime.to_host(count)[0]), self.runtime.to_host(skipped), positions)
+        n = int(self.runtime.to_host(count)[0])
+        if overlapping and n:  # positions are numbered, and sorted if need be, on the host
+            rows = by_entry(self._to_records(ledger, layout.TRADE)[:n])
+            ledger = self._bytes(rows)
+        return Ledger(ledger, n, self.runtime.to_host(skipped), positions)
 
-    def _simulate_list(self, market: Market, entries: NDArray[Any], atr: Array | None, params: NDArray[Any], bar_by_bar: bool) -> Ledger:
-        n = len(entries)
-        rows, codes = self._records(layout.TRADE, n), self.runtime.zeros(max(n, 1), np.int64)
-        if n:
-            self.runtime.launch(
-                "simulate_list",
-                n,
-                market.prices[0],
-                np.int64(market.n),
-                self._to_device(entries.view(np.uint8)),
-                np.int64(n),
-                *self._optional(atr, market),
-                self._to_device(params.view(np.uint8)),
-                np.int64(bar_by_bar),
-                rows,
-                codes,
-            )
-        host = self.runtime.to_host(codes)[:n]
+    def _simulate_list(
+        self,
+        market: Market,
+        masks: Mapping[str, Array],
+        entries: NDArray[Any],
+        levels: Mapping[str, Array],
+        rungs: NDArray[Any],
+        params: NDArray[Any],
+        bar_by_bar: bool,
+    ) -> Ledger:
+        n, width = len(entries), len(rungs) + 1
+        if not n:
+            return Ledger(self._records(layout.TRADE, 0), 0, np.zeros(len(layout.SKIPS), np.int64), "list")
+        ledger, counts, codes = self._records(layout.TRADE, n * width), self.runtime.zeros(n, np.int64), self.runtime.zeros(n, np.int64)
+        self.runtime.launch(
+            "simulate_list",
+            n,
+            self._table(market, masks, levels),
+            np.int64(market.n),
+            self._bytes(entries),
+            np.int64(n),
+            self._bytes(params),
+            self._bytes(rungs),
+            np.int64(bar_by_bar),
+            ledger,
+            np.int64(width),
+            counts,
+            codes,
+        )
+        host = self.runtime.to_host(codes)
         skipped = np.bincount(host[host >= 0], minlength=len(layout.SKIPS)).astype(np.int64)
-        if skipped.any():  # rare, so the rows are packed on the host
-            kept = self._to_records(rows, layout.TRADE)[:n][host < 0]
-            rows, n = self._to_device(kept.view(np.uint8)), len(kept)
-        return Ledger(rows, n, skipped, "list")
+        rows = packed(self._to_records(ledger, layout.TRADE)[: n * width], self.runtime.to_host(counts), width)
+        return Ledger(self._bytes(rows) if len(rows) else self._records(layout.TRADE, 0), len(rows), skipped, "list")
 
     def _account(
-        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], capital: float, risk_free: float, skip: bool
+        self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
         out, equity = self._records(layout.TALLY, 1), self.runtime.empty(len(ends), np.float64)
         name, extra = ("account", []) if ledger.positions == "single" else ("account_list", [self._to_device(self._exit_order(ledger))])
         self.runtime.launch(
             name,
             1,
-            market.prices[0],
+            self._table(market, {}, {}),
             np.int64(market.n),
             ledger.rows,
             np.int64(ledger.count),
             *extra,
             self._to_device(ends),
             np.int64(len(ends)),
-            np.float64(capital),
+            self._bytes(params),
             np.float64(risk_free),
             np.int64(skip),
             equity,
@@ -121,11 +149,11 @@ class CudaBackend(Backend):
         )
         return self._to_records(out, layout.TALLY), self.runtime.to_host(equity)
 
-    def _place(self, trades: NDArray[Any]) -> Array:
-        return self._to_device(trades.view(np.uint8))
+    def _place(self, array: NDArray[Any]) -> Array:
+        return self._bytes(array) if array.dtype.names else self._to_device(array)
 
     def _trades(self, ledger: Ledger) -> NDArray[Any]:
-        return self._to_records(ledger.rows, layout.TRADE)[: ledger.count]
+        return self.runtime.to_host(ledger.rows)[: ledger.count * layout.TRADE.itemsize].view(layout.TRADE)
 
     def wait(self) -> None:
         """Until the device is idle."""
@@ -151,8 +179,14 @@ class CudaBackend(Backend):
     def _exit_order(self, ledger: Ledger) -> NDArray[np.int64]:
         return np.argsort(self._trades(ledger)["exit_bar"], kind="stable").astype(np.int64)
 
-    def _optional(self, atr: Array | None, market: Market) -> tuple[Array, np.int64]:
-        return (market.columns["close"], np.int64(0)) if atr is None else (atr, np.int64(1))
+    def _table(self, market: Market, masks: Mapping[str, Array], levels: Mapping[str, Array]) -> Array:
+        """The addresses of `layout.TABLE`; the arrays must outlive the kernel."""
+        arrays = {**market.prices, **masks, **levels}
+        return self._to_device(np.array([self.runtime.address(arrays[name]) if name in arrays else 0 for name in layout.TABLE], np.uint64))
+
+    def _bytes(self, records: NDArray[Any]) -> Array:
+        """Records as bytes; an empty table is never read, but has an address."""
+        return self._to_device(np.ascontiguousarray(records).view(np.uint8) if len(records) else np.zeros(8, np.uint8))
 
     def _to_device(self, host: NDArray[Any]) -> Array:
         self.bytes_transferred += host.nbytes

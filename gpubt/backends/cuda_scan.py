@@ -11,6 +11,7 @@ from gpubt.backends.runtime import Array, Runtime
 from gpubt.strategy.program import COMBINE, GT, words
 
 WARP = 32
+LATCH_CHUNK = 32  # words a thread of the latch kernels
 
 
 def compare(runtime: Runtime, code: NDArray[np.int64], constants: NDArray[np.float64], series: Sequence[Array], n: int) -> Array:
@@ -26,5 +27,11 @@ def compare(runtime: Runtime, code: NDArray[np.int64], constants: NDArray[np.flo
 def combine(runtime: Runtime, op: str, a: Array, b: Array | None, k: int, n: int) -> Array:
     """A new mask over `n` bars: `a op (b << k)`, or `op` of `a` alone."""
     out = runtime.empty(words(n), np.uint64)
+    if op == "latch":
+        chunks = -(-words(n) // LATCH_CHUNK)
+        left = runtime.empty(chunks, np.int64)
+        runtime.launch("scan_latch_left", chunks, a, b, np.int64(k), np.int64(n), left)
+        runtime.launch("scan_latch", chunks, a, b, np.int64(k), np.int64(n), left, out)
+        return out
     runtime.launch("scan_combine", words(n), np.int64(COMBINE.index(op)), a, a if b is None else b, np.int64(k), np.int64(n), out)
     return out

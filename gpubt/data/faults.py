@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.data.bars import Bars
+from gpubt.data.compiled import block_kernels
 
 Bits = NDArray[np.bool_]
 
@@ -31,13 +32,13 @@ USUAL = 0.75  # quantile
 def block_faults(bars: Bars, start: int, stop: int, latest: int) -> Iterator[tuple[str, int, Bits]]:
     """Class, first row of the mask, and mask, for the block of rows `start` to `stop`; `latest` is the latest time before it."""
     time = bars.time[start:stop]
-    steps = np.diff(bars.time[max(0, start - 1) : stop])
-    if (len(steps) and steps.min() <= 0) or time[0] <= latest:
+    shortest, longest = _steps(bars, max(1, start), stop)
+    if shortest <= 0 or time[0] <= latest:
         before = np.maximum.accumulate(np.concatenate([[latest], time[:-1]]))
         yield "order", start, time < before
         yield "duplicates", start, time == before
-    if len(steps) and steps.max() > bars.spacing > 0:
-        yield "gaps", max(1, start), steps > bars.spacing
+    if longest > bars.spacing > 0:
+        yield "gaps", max(1, start), np.diff(bars.time[max(0, start - 1) : stop]) > bars.spacing
     if not _sound(bars, start, stop):
         yield from ((name, start, bits) for name, bits in _price_faults(bars, start, stop))
     outliers = _outliers(bars, max(start, 1), min(stop, bars.n - 1))
@@ -47,8 +48,19 @@ def block_faults(bars: Bars, start: int, stop: int, latest: int) -> Iterator[tup
         yield "negative_volume", start, bars.volume[start:stop] < 0
 
 
+def _steps(bars: Bars, start: int, stop: int) -> tuple[int, int]:
+    """The shortest and the longest step to the rows `start` to `stop` from those before them; 1 and 0 for no rows."""
+    if kernels := block_kernels(bars.n):
+        shortest, longest = kernels.steps(bars.time, start, stop)
+        return int(shortest), int(longest)
+    steps = np.diff(bars.time[start - 1 : stop])
+    return (int(steps.min()), int(steps.max())) if len(steps) else (1, 0)
+
+
 def _sound(bars: Bars, start: int, stop: int) -> bool:
     """Whether all prices of the block are in order; every comparison with NaN is false."""
+    if kernels := block_kernels(bars.n):
+        return bool(kernels.sound(bars.open, bars.high, bars.low, bars.close, start, stop))
     low, high = bars.low[start:stop], bars.high[start:stop]
     opened, closed = bars.open[start:stop], bars.close[start:stop]
     fine = low > 0
@@ -82,12 +94,16 @@ def _outliers(bars: Bars, start: int, stop: int) -> Bits | None:
     if stop <= start:
         return None
     high, low = bars.high[start - 1 : stop + 1], bars.low[start - 1 : stop + 1]
+    kernels = block_kernels(bars.n)
     with np.errstate(invalid="ignore", over="ignore"):
-        away = high[1:-1] - np.maximum(high[:-2], high[2:])
-        np.maximum(away, np.minimum(low[:-2], low[2:]) - low[1:-1], out=away)
         usual = _usual_move(bars.close[start - 1 : stop])
         least = OUTLIER * usual * float(low.min())
-        rows = np.flatnonzero(away > (least if least > 0 else 0.0))
+        least = least if least > 0 else 0.0
+        if kernels and not kernels.any_away(bars.high, bars.low, start, stop, least):
+            return None
+        away = high[1:-1] - np.maximum(high[:-2], high[2:])
+        np.maximum(away, np.minimum(low[:-2], low[2:]) - low[1:-1], out=away)
+        rows = np.flatnonzero(away > least)
         if not len(rows):
             return None
         ranges = np.maximum(high[rows] - low[rows], high[rows + 2] - low[rows + 2])

@@ -11,6 +11,7 @@ from gpubt.data.bars import Bars
 from gpubt.data.clock import time_text
 from gpubt.data.digest import BLOCK, Digest, digest
 from gpubt.data.faults import CLASSES, Bits, block_faults
+from gpubt.data.threads import mapped, threads_for
 from gpubt.data.wrapper import duration_text
 from gpubt.errors import DataError
 
@@ -61,10 +62,15 @@ class DataReport:
         return lines
 
 
-@dataclass
-class _Count:
-    count: int = 0
-    first: int = -1
+@dataclass(frozen=True)
+class _Faults:
+    """Bars of one class in a block: how many, the first one, and, where they are to be dropped, the row of the first bit and the bits."""
+
+    name: str
+    count: int
+    first: int
+    start: int = 0
+    dropped: Bits | None = None
 
 
 def validate(bars: Bars, lo: int, hi: int, policies: Validation | None = None, behind: tuple[Finding, ...] = ()) -> tuple[Bars, DataReport]:
@@ -90,29 +96,43 @@ def validate(bars: Bars, lo: int, hi: int, policies: Validation | None = None, b
 def survey(bars: Bars, lo: int, hi: int, policies: Validation | None = None) -> tuple[DataReport, Bits | None]:
     """The report on all bars, whatever is wrong with them, and the mask of those that policies drop (None: not any)."""
     policies = policies or Validation()
-    counts: dict[str, _Count] = {}
-    wrong: Bits | None = None
     hashed = Digest(bars, lo, hi)
-    latest = -(2**63)
-    for start in range(0, bars.n, BLOCK):
+    threads = threads_for(bars.n)
+    starts = range(0, bars.n, BLOCK)
+    latest = np.maximum.accumulate([-(2**63), *mapped(lambda start: int(bars.time[start : start + BLOCK].max()), starts, threads)])
+    _ = bars.spacing  # computed before the threads ask for it
+
+    def work(start: int) -> tuple[list[_Faults], bytes]:
         stop = min(start + BLOCK, bars.n)
-        for name, first, bits in block_faults(bars, start, stop, latest):
-            if not bits.any():
-                continue
-            count = counts.setdefault(name, _Count(first=first + int(np.argmax(bits))))
-            count.count += int(np.count_nonzero(bits))
-            if getattr(policies, name) == "drop":
+        return _faults(bars, start, stop, int(latest[start // BLOCK]), policies), hashed.block(start, stop)
+
+    counts: dict[str, tuple[int, int]] = {}
+    wrong: Bits | None = None
+    for faults, hashes in mapped(work, starts, threads):
+        hashed.add(hashes)
+        for fault in faults:
+            count, first = counts.get(fault.name, (0, fault.first))
+            counts[fault.name] = count + fault.count, first
+            if fault.dropped is not None:
                 wrong = np.zeros(bars.n, np.bool_) if wrong is None else wrong
-                wrong[first : first + len(bits)] |= bits
-        latest = max(latest, int(bars.time[start:stop].max()))
-        hashed.add(start, stop)
+                wrong[fault.start : fault.start + len(fault.dropped)] |= fault.dropped
     findings = [
-        Finding(name, counts[name].count, lo + counts[name].first, int(bars.time[counts[name].first]), getattr(policies, name))
+        Finding(name, counts[name][0], lo + counts[name][1], int(bars.time[counts[name][1]]), getattr(policies, name))
         for name in CLASSES
         if name in counts
     ]
-    gaps = counts["gaps"].count if "gaps" in counts else 0
+    gaps = counts["gaps"][0] if "gaps" in counts else 0
     return DataReport(hashed.text(), bars.n, gaps, bars.spacing, 0, tuple(findings)), wrong
+
+
+def _faults(bars: Bars, start: int, stop: int, latest: int, policies: Validation) -> list[_Faults]:
+    """What is wrong in the block of rows `start` to `stop`; `latest` is the latest time before it."""
+    found = []
+    for name, first, bits in block_faults(bars, start, stop, latest):
+        if bits.any():
+            dropped = bits if getattr(policies, name) == "drop" else None
+            found.append(_Faults(name, int(np.count_nonzero(bits)), first + int(np.argmax(bits)), first, dropped))
+    return found
 
 
 def _message(bars: Bars, report: DataReport) -> str:

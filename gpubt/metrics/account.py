@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gpubt.data.periods import period_ends, periods_per_year, returns_frequency
 from gpubt.metrics.figures import figures
 from gpubt.simulate import layout
+from gpubt.simulate.parameters import parameters
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Backend, Ledger, Market
@@ -43,12 +44,13 @@ def measure(backend: Backend, market: Market, ledger: Ledger, bars: Bars, config
     per_year, snapped = periods_per_year(bars.time, ends)
     risk_free = config.metrics.risk_free / per_year if per_year > 0.0 else 0.0
 
-    def finish(trades: Ledger) -> tuple[Any, NDArray[np.float64], dict[str, float | int]]:
-        tally, equity = backend.account(market, trades, ends, config.capital, risk_free, config.sim.mode)
+    def finish(trades: Ledger, costs: NDArray[Any]) -> tuple[Any, NDArray[np.float64], dict[str, float | int]]:
+        tally, equity = backend.account(market, trades, ends, costs, risk_free, config.sim.mode)
         return tally[0], equity, figures(tally[0], capital=config.capital, bars=bars.n, periods=len(ends), per_year=per_year)
 
-    tally, equity, metrics = finish(ledger)
-    held_tally, held_equity, held = finish(backend.ledger(hold(bars, config.capital), "single"))
+    tally, equity, metrics = finish(ledger, parameters(config, bars.spacing))
+    free = layout.record(layout.PARAMS, capital=config.capital)
+    held_tally, held_equity, held = finish(backend.ledger(hold(bars, config.capital), "single"), free)
     return Measured(
         ends, equity, metrics, held, int(tally["hash"]) & (2**64 - 1), tally, held_tally, held_equity, returns, per_year, snapped
     )

@@ -41,6 +41,8 @@ def figures(tally: Any, *, capital: float, bars: int, periods: int, per_year: fl
         "best_trade": float(tally["best"]),
         "worst_trade": float(tally["worst"]),
         "fees": float(tally["fees"]),
+        "carry": float(tally["accrued"]),
+        "shortfall": float(tally["shortfall"]),
         "ambiguous_exits": int(tally["ambiguous"]),
         "final_equity": final,
     }

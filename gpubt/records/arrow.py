@@ -112,11 +112,16 @@ def put_yaml(value: Any, path: Path) -> None:
 
 
 def put_parquet(table: Rows, path: Path) -> None:
-    """Write a table, or a schema and the batches that stream into it (a row group each), as Parquet with zstd."""
+    """Write a table, or a schema and the batches that stream into it (a row group each), as Parquet with zstd.
+
+    Only names are dictionary-encoded: collecting the distinct values of numbers takes longer than all the rest, and makes the file larger.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema, batches = table if isinstance(table, tuple) else (table.schema, [table])
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    names = [field.name for field in schema if pa.types.is_dictionary(field.type) or pa.types.is_string(field.type)]
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=names) as writer:
         for batch in batches:
             writer.write(batch)
 

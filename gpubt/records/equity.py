@@ -42,8 +42,11 @@ class Equity:
             yield equity_batch(self._bars.time[self._measured.ends], self._measured.equity)
             return
         from gpubt.metrics.equity import lines
+        from gpubt.simulate.parameters import parameters
 
-        curve = lines(self._trades, self._config.capital, self._config.positions)
+        costs = parameters(self._config, self._bars.spacing)[0]
+        carry = float(costs["carry_long"]), float(costs["carry_short"])
+        curve = lines(self._trades, self._config.capital, self._config.positions, carry)
         for lo, equity in curve.chunks(self._bars.close):
             yield equity_batch(self._bars.time[lo : lo + len(equity)], equity)
 

@@ -62,9 +62,9 @@ class RunFolder:
                 self._pending[path] = beside(path)
             put(value, self._pending[path])
 
-    def trades(self, table: pa.Table) -> None:
-        """The ledger."""
-        self._write(TRADES, put_parquet, table)
+    def trades(self, make: Callable[[], pa.Table]) -> None:
+        """The ledger, made only where it is written."""
+        self._write(TRADES, lambda ledger, path: put_parquet(ledger(), path), make)
 
     def equity(self, table: Rows) -> None:
         """The equity curve: a table, or a schema and batches to stream."""

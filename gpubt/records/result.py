@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +35,7 @@ class RunResult:
     they were written, None if nowhere; `symbols`: a row a symbol with its figures, None for a run over one."""
 
     config: Config
-    trades: pa.Table
+    ledger: Callable[[], pa.Table] = field(repr=False)  # makes `trades`, when somebody asks for them
     equity: pa.Table
     metrics: dict[str, float | int | None]
     summary: dict[str, Any]
@@ -41,3 +43,8 @@ class RunResult:
     folder: Path | None = None
     symbols: pa.Table | None = None
     raw: Any = field(default=None, repr=False)
+
+    @cached_property
+    def trades(self) -> pa.Table:
+        """The ledger."""
+        return self.ledger()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from gpubt.simulate.layout import SKIPS
-from gpubt.simulate.ledger import ledger_digest
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Ledger
@@ -24,9 +24,18 @@ HELD = ("total_return", "annual_return", "volatility", "sharpe_ratio", "sortino_
 
 
 def summarise(
-    config: Config, source: Source, bars: Bars, report: DataReport, ledger: Ledger, trades: NDArray[Any], measured: Measured
+    config: Config,
+    source: Source,
+    bars: Bars,
+    report: DataReport,
+    ledger: Ledger,
+    trades: NDArray[Any],
+    measured: Measured,
+    digest: str,
+    band: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Keys in the order of the file. Figures that don't exist are None."""
+    """Keys in the order of the file. Figures that don't exist are None. `digest` is the ledger's; `band` has the metrics under the other
+    same-bar policies that ran."""
     from gpubt.data.clock import time_text
 
     metrics, held = known(measured.metrics), known(measured.buy_and_hold)
@@ -39,11 +48,13 @@ def summarise(
         "first_timestamp": time_text(int(bars.time[0])),
         "last_timestamp": time_text(int(bars.time[-1])),
         "gaps": report.gaps,
-        "n_trades": len(trades),
-        "ledger_digest": ledger_digest([trades]),
+        "n_trades": metrics["n_trades"],
+        "fills": len(trades),  # ledger rows: a position has several with a ladder or with added entries
+        "ledger_digest": digest,
         "ledger_hash": f"{measured.hash:016x}",
         "data_digest": report.digest,
         "metrics": metrics,
+        **({"band": {"stop_first": metrics, "target_first": known(dict(band[0]))}} if band else {}),
         "buy_and_hold": {name: held[name] for name in HELD},
         "returns": measured.returns,
         "annualisation": None if math.isnan(measured.per_year) else measured.per_year,
@@ -62,6 +73,8 @@ def known(figures: dict[str, float | int]) -> dict[str, float | int | None]:
 def warnings(config: Config, measured: Measured) -> list[str]:
     """What a reader of the figures must know."""
     found = []
+    if measured.metrics["shortfall"] > 0.0:
+        found.append(f"losses of {measured.metrics['shortfall']:,.2f} beyond the account are not in the equity: someone else pays them")
     if measured.metrics["max_drawdown"] <= -1.0:
         found.append("equity fell to zero or below: the figures after that are not a return on anything")
     if config.positions != "single":

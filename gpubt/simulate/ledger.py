@@ -14,6 +14,7 @@ from gpubt.simulate.layout import REASONS
 if TYPE_CHECKING:
     import pyarrow as pa
 
+FIGURES = ("units", "fees", "accrued", "shortfall", "pnl", "pnl_pct", "r_multiple", "mae", "mfe")
 NAN = np.uint64(0x7FF8000000000000)
 
 
@@ -23,25 +24,28 @@ def ledger_digest(ledgers: Sequence[NDArray[Any]]) -> str:
     Times and parameters are not in it: the same trades on the same rows have the same digest.
     """
     digest = hashlib.sha256()
-    counts = [len(trades) for trades in ledgers]
-    trades = np.concatenate(ledgers)
-    symbols = np.repeat(np.arange(len(ledgers), dtype="<i4"), counts)
-    positions = np.concatenate([np.arange(count, dtype="<i4") for count in counts])
-    for column in (symbols, positions, np.zeros(len(trades), "<i4")):  # and leg
-        digest.update(column.tobytes())
+    digest.update(np.repeat(np.arange(len(ledgers), dtype="<i4"), [len(trades) for trades in ledgers]).data)
+
+    def add(name: str, dtype: str) -> None:
+        digest.update(np.concatenate([trades[name] for trades in ledgers], dtype=dtype, casting="unsafe").data)
+
+    for name in ("position", "leg"):
+        add(name, "<i4")
     for name in ("entry_bar", "exit_bar"):
-        digest.update(trades[name].astype("<i8").tobytes())
+        add(name, "<i8")
     for name in ("side", "reason", "ambiguous"):
-        digest.update(trades[name].astype("u1").tobytes())
+        add(name, "u1")
     for name in ("entry_price", "exit_price", "units", "fees", "pnl", "pnl_pct", "r_multiple", "mae", "mfe"):
-        digest.update(canonical(trades[name]).astype("<u8").tobytes())
+        digest.update(canonical(np.concatenate([trades[name] for trades in ledgers])).astype("<u8", copy=False).data)
     return digest.hexdigest()
 
 
 def canonical(values: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Bit patterns with one zero and one NaN."""
     words: NDArray[np.uint64] = (values + 0.0).view(np.uint64)
-    words[np.isnan(values)] = NAN
+    missing = np.isnan(values)
+    if missing.any():
+        words[missing] = NAN
     return words
 
 
@@ -66,12 +70,12 @@ def to_table(trades: NDArray[Any], time: NDArray[np.int64], symbol: str) -> pa.T
     return pa.table(
         {
             "symbol": named(np.zeros(n), [symbol]),
-            "position": column(np.arange(n, dtype=np.int32), pa.int32()),
-            "leg": column(np.zeros(n, np.int32), pa.int32()),
+            "position": column(trades["position"].astype(np.int32), pa.int32()),
+            "leg": column(trades["leg"].astype(np.int32), pa.int32()),
             "side": named(trades["side"], ["long", "short"]),
             **bar("entry"),
             **bar("exit"),
-            **{name: column(trades[name], pa.float64()) for name in ("units", "fees", "pnl", "pnl_pct", "r_multiple", "mae", "mfe")},
+            **{name: column(trades[name], pa.float64()) for name in FIGURES},
             "bars_held": column(np.maximum(1, trades["exit_bar"] - trades["entry_bar"]), pa.int64()),
             "exit_reason": named(trades["reason"], reasons),
             "ambiguous": column(trades["ambiguous"].astype(bool), pa.bool_()),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from keyword import iskeyword
 
 from gpubt.config import Strategy
 from gpubt.errors import ConfigError, accepted
 from gpubt.indicators.series import COLUMNS, Series
+from gpubt.strategy.computed import as_series
 from gpubt.strategy.expr import Numeric, Rule, number, reads, union
 from gpubt.strategy.functions import FUNCTIONS
 from gpubt.strategy.grammar import parse_number, parse_rule
@@ -22,6 +23,7 @@ class Signals:
     long_exit: Rule | None
     short_entry: Rule | None
     short_exit: Rule | None
+    prices: Mapping[str, Series] = field(default_factory=dict)  # by the name that was asked for
 
     def rules(self) -> tuple[Rule, ...]:
         """Those that are there."""
@@ -32,8 +34,27 @@ class Signals:
         return tuple(union(*map(reads, self.rules())))
 
 
-def compile_strategy(strategy: Strategy) -> Signals:
-    """The rules of `strategy`; those of a side that `strategy.side` excludes are checked, then dropped.
+Prices = Mapping[str, tuple[str, str]]  # name: key, expression
+
+
+def compile_prices(strategy: Strategy, prices: Prices) -> dict[str, Series]:
+    """The series of expressions over the strategy's names. Raises ConfigError, which names the key."""
+    return _prices(prices, _Names(strategy))
+
+
+def _prices(prices: Prices, names: _Names) -> dict[str, Series]:
+    found = {}
+    for name, (key, text) in prices.items():
+        try:
+            found[name] = as_series(parse_number(text, names, key))
+        except ConfigError as error:
+            raise error if str(error).startswith(key) else ConfigError(f"{key}: {error}") from None
+    return found
+
+
+def compile_strategy(strategy: Strategy, cross: str = "default", prices: Prices | None = None) -> Signals:
+    """The rules of `strategy`; those of a side that `strategy.side` excludes are checked, then dropped. `cross` (one of READINGS) is
+    what makes a crossing where the rule does not say it. `prices` are expressions of levels, over the same names.
 
     Raises ConfigError for a text outside the grammar, names that collide or that nothing reads, circular indicators, no entry rule.
     """
@@ -43,8 +64,9 @@ def compile_strategy(strategy: Strategy) -> Signals:
     rules: dict[str, Rule | None] = {}
     for side in ("long", "short"):
         for what, text in (("entry", getattr(strategy, side).entry), ("exit", getattr(strategy, side).exit)):
-            rule = None if text is None else parse_rule(text, names, f"strategy.{side}.{what}")
+            rule = None if text is None else parse_rule(text, names, f"strategy.{side}.{what}", cross)
             rules[f"{side}_{what}"] = rule if strategy.side in ("both", side) else None
+    levels = _prices(prices or {}, names)
     for name in strategy.params:
         if name not in names.read:
             raise ConfigError(
@@ -56,7 +78,7 @@ def compile_strategy(strategy: Strategy) -> Signals:
         raise ConfigError(
             f"strategy {strategy.name!r} has no entry rule: {needed} must be a rule when strategy.side={strategy.side}, got null"
         )
-    return Signals(**rules)
+    return Signals(**rules, prices=levels)
 
 
 class _Names(Mapping[str, Numeric]):

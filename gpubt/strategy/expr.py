@@ -113,8 +113,16 @@ class All:
     n: int
 
 
+@dataclass(frozen=True)
+class Latched:
+    """`a > b`, and on the last earlier bar on which they differed (NaN never does) `a < b`."""
+
+    a: Numeric
+    b: Numeric
+
+
 Numeric = Number | Load | Negate | Absolute | Arithmetic
-Rule = Constant | Compare | And | Or | Not | Shifted | Within | All
+Rule = Constant | Compare | And | Or | Not | Shifted | Within | All | Latched
 Expression = Numeric | Rule
 
 
@@ -147,6 +155,11 @@ def compare(op: str, a: Numeric, b: Numeric) -> Rule:
         x, y = a.value, b.value
         return Constant({">": x > y, ">=": x >= y, "<": x < y, "<=": x <= y, "==": x == y, "!=": x != y}[op])
     return Compare(op, a, b)
+
+
+def latched(a: Numeric, b: Numeric) -> Rule:
+    """`a > b`, and `a < b` when they last differed: never of constants."""
+    return Constant(False) if isinstance(a, Number) and isinstance(b, Number) else Latched(a, b)
 
 
 def both(a: Rule, b: Rule) -> Rule:
@@ -214,7 +227,7 @@ def depth(expr: Expression) -> int:
 
 def stack_depth(expr: Expression) -> int:
     """How many operands the deepest comparison or number below `expr` holds at once when it is computed left to right."""
-    if isinstance(expr, Arithmetic | Compare):
+    if isinstance(expr, Arithmetic | Compare | Latched):
         return max(stack_depth(expr.a), 1 + stack_depth(expr.b))
     return max(map(stack_depth, children(expr)), default=1)
 

@@ -9,9 +9,12 @@ from typing import Any
 from gpubt.indicators.definitions import DEFINITIONS, Definition, series
 from gpubt.indicators.series import Series
 from gpubt.strategy.computed import as_series, checked
-from gpubt.strategy.expr import Expression, Load, Numeric, Rule, absolute, both, compare, delayed, lagged, throughout, within
+from gpubt.strategy.expr import Expression, Load, Numeric, Rule, absolute, both, compare, delayed, lagged, latched, throughout, within
 
 LONGEST = 1_000_000  # bars that one shift or window may reach back
+
+# what makes a crossing: see `_crosses_above`; the first is the default of the key `cross`
+READINGS = ("default", "strict", "latched")
 
 # kind of argument: what a message calls it
 KINDS = {
@@ -22,16 +25,17 @@ KINDS = {
     "constant": "a constant number",
     "shift": f"a constant whole number from 0 to {LONGEST}",
     "bars": f"a constant whole number from 1 to {LONGEST}",
+    "reading": f"{', '.join(READINGS[:-1])} or {READINGS[-1]}",
 }
 
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument: `kind` is a key of KINDS; None as default: it must be given."""
+    """One argument: `kind` is a key of KINDS; None as default: it must be given. A reading not given is that of the key `cross`."""
 
     name: str
     kind: str
-    default: int | None = None
+    default: int | str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,17 @@ class Function:
         return f"{self.name}({', '.join(a.name if a.default is None else f'{a.name}={a.default}' for a in self.arguments)})"
 
 
-def _crosses_above(a: Numeric, b: Numeric) -> Rule:
-    return both(compare(">", a, b), delayed(compare("<=", a, b), 1))
+def _crosses_above(a: Numeric, b: Numeric, reading: str) -> Rule:
+    """`a > b`, and: on the bar before `a <= b` (default) or `a < b` (strict), or `a < b` when they last differed (latched)."""
+    if reading == "latched":
+        return latched(a, b)
+    return both(compare(">", a, b), delayed(compare("<" if reading == "strict" else "<=", a, b), 1))
 
 
-def _crosses_below(a: Numeric, b: Numeric) -> Rule:
-    return both(compare("<", a, b), delayed(compare(">=", a, b), 1))
+def _crosses_below(a: Numeric, b: Numeric, reading: str) -> Rule:
+    if reading == "latched":
+        return latched(b, a)
+    return both(compare("<", a, b), delayed(compare(">" if reading == "strict" else ">=", a, b), 1))
 
 
 def _shift(x: Any, n: int) -> Expression:
@@ -87,9 +96,10 @@ def _indicator(definition: Definition) -> Function:
 
 _NUMBERS = (Argument("a", "number"), Argument("b", "number"))
 _STEPS = (Argument("x", "number"), Argument("n", "bars", 1))
+_CROSSES = (*_NUMBERS, Argument("reading", "reading", "default"))
 _RULES = (
-    Function("crosses_above", _NUMBERS, _crosses_above),
-    Function("crosses_below", _NUMBERS, _crosses_below),
+    Function("crosses_above", _CROSSES, _crosses_above),
+    Function("crosses_below", _CROSSES, _crosses_below),
     Function("shift", (Argument("x", "any"), Argument("n", "shift")), _shift),
     Function("within", (Argument("rule", "rule"), Argument("n", "bars")), within),
     Function("rising", _STEPS, _rising),

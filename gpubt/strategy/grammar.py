@@ -33,7 +33,7 @@ from gpubt.strategy.expr import (
     size,
     stack_depth,
 )
-from gpubt.strategy.functions import FUNCTIONS, KINDS, LONGEST, Argument, Function
+from gpubt.strategy.functions import FUNCTIONS, KINDS, LONGEST, READINGS, Argument, Function
 
 LENGTH = 2000  # characters of one text
 LEVELS = 64  # of one tree, so that no walk over it comes near Python's recursion limit
@@ -61,12 +61,13 @@ LANGUAGE = "accepted: numbers, names, + - * /, comparisons, and / or / not, pare
 Checked = TypeVar("Checked", bound=Expression)
 
 
-def parse_rule(text: str, names: Mapping[str, Numeric], key: str = "rule") -> Rule:
-    """The rule that `text` says. `names` are parameters (as Numbers) and indicators; `key` names the text in messages.
+def parse_rule(text: str, names: Mapping[str, Numeric], key: str = "rule", cross: str = "default") -> Rule:
+    """The rule that `text` says. `names` are parameters (as Numbers) and indicators; `key` names the text in messages; `cross` is the
+    reading (one of READINGS) of crossings that do not name theirs.
 
     Raises ConfigError with the place and what is accepted there.
     """
-    parser = _Parser(text, names, key)
+    parser = _Parser(text, names, key, cross)
     return parser.checked(parser.rule(parser.root))
 
 
@@ -77,10 +78,11 @@ def parse_number(text: str, names: Mapping[str, Numeric], key: str = "number") -
 
 
 class _Parser:
-    def __init__(self, text: str, names: Mapping[str, Numeric], key: str) -> None:
+    def __init__(self, text: str, names: Mapping[str, Numeric], key: str, cross: str = "default") -> None:
         self.text = " ".join(str(text).splitlines()).strip()
         self.names = names
         self.key = key
+        self.cross = cross
         self.root = self._read()
 
     def fail(self, where: ast.AST | int, what: str, hint: str = "") -> NoReturn:
@@ -258,8 +260,10 @@ class _Parser:
     def _argument(self, argument: Argument, function: Function, node: ast.AST | None) -> Any:
         """The argument as its kind."""
         if node is None:
-            return argument.default
+            return self.cross if argument.kind == "reading" else argument.default
         needs = f"{function.signature} needs {KINDS[argument.kind]} as {argument.name!r}, found"
+        if argument.kind == "reading":
+            return self._reading(node, needs)
         value = self._visit(node)
         accepted = {"any": True, "rule": isinstance(value, Rule), "number": not isinstance(value, Rule)}
         if accepted.get(argument.kind):
@@ -271,6 +275,13 @@ class _Parser:
         if not isinstance(value, Number):
             self.fail(node, f"{needs} {_described(value)}")
         return self._constant(argument.kind, value.value, node, needs)
+
+    def _reading(self, node: ast.AST, needs: str) -> str:
+        """A word, which is no name here: parameters may be called the same."""
+        found = ast.unparse(node)
+        if found not in READINGS:
+            self.fail(node, f"{needs} {found}", _near(found, READINGS, ()))
+        return found
 
     def _constant(self, kind: str, value: float, node: ast.AST, needs: str) -> int | float:
         constant = int(value) if value.is_integer() else value

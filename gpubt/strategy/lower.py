@@ -69,6 +69,9 @@ class _Builder:
             case e.Compare():
                 delay = min((bits & -bits).bit_length() - 1 for bits in e.reads(rule).values())
                 return self.atom(COMPARE[rule.op], e.lagged(rule.a, -delay), e.lagged(rule.b, -delay)), delay
+            case e.Latched():
+                (above, delay), (below, _) = self.mask(e.Compare(">", rule.a, rule.b)), self.mask(e.Compare("<", rule.a, rule.b))
+                return self.combine("latch", above, below, 0), delay
             case e.And():
                 return self.join("and", self.mask(rule.a), self.mask(rule.b))
             case e.Or():
@@ -147,6 +150,8 @@ def implied(rule: e.Rule) -> e.Shifts:
     match rule:
         case e.Compare():
             return {} if rule.op == "!=" else e.reads(rule)
+        case e.Latched():
+            return e.reads(rule)
         case e.And():
             return e.union(implied(rule.a), implied(rule.b))
         case e.Or():

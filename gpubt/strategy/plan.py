@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gpubt.config import Config
 from gpubt.indicators.definitions import series
 from gpubt.indicators.series import COLUMNS, Series
 from gpubt.simulate.parameters import needs_atr
-from gpubt.strategy.compile import compile_strategy
+from gpubt.strategy.compile import compile_prices, compile_strategy
 from gpubt.strategy.lower import lower
 from gpubt.strategy.program import MaskProgram
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`columns` of the bars beyond time and prices; `series` the rules read; `atr` for levels; `program` is None for positions=list."""
+    """`columns` of the bars beyond time and prices; `series` the rules read; `levels` that orders read, by `layout.LEVELS`; `program` is
+    None for positions=list."""
 
     columns: frozenset[str]
     series: tuple[Series, ...]
-    atr: Series | None
+    levels: Mapping[str, Series]
     program: MaskProgram | None
 
 
 def plan(config: Config) -> Plan:
-    """Raises ConfigError for a rule or an indicator that is wrong."""
-    atr = series("atr", [], [config.exits.atr_length or 14]) if needs_atr(config) else None
+    """Raises ConfigError for a rule, an expression or an indicator that is wrong."""
+    levels = {"atr": series("atr", [], [config.exits.atr_length or 14])} if needs_atr(config) else {}
+    prices = dict(level_texts(config))
     if config.positions == "list":
-        return Plan(frozenset(), (), atr, None)
-    signals = compile_strategy(config.strategy)
+        levels |= compile_prices(config.strategy, prices)
+        return Plan(_columns(levels.values()), (), levels, None)
+    signals = compile_strategy(config.strategy, config.cross, prices)
     read = signals.series()
-    columns = frozenset[str]().union(*(one.columns() for one in read)) & set(COLUMNS) - {"open", "high", "low", "close"}
-    return Plan(columns, read, atr, lower(signals))
+    levels |= signals.prices
+    return Plan(_columns([*read, *levels.values()]), read, levels, lower(signals))
+
+
+def _columns(read: Iterable[Series]) -> frozenset[str]:
+    return frozenset[str]().union(*(one.columns() for one in read)) & set(COLUMNS) - {"open", "high", "low", "close"}
+
+
+def level_texts(config: Config) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The expressions of levels: name in `layout.LEVELS`, then key and text."""
+    order = {"limit": "entry.limit", "stop": "entry.stop", "stop_limit": "entry.stop"}.get(config.entry.order)
+    keys = {"stop": "exits.stop", "target": "exits.target"}
+    if order:
+        keys["order"] = order
+    if config.entry.order == "stop_limit":
+        keys["limit"] = "entry.limit"
+    for name, key in keys.items():
+        group, level = key.split(".")
+        for side in ("long", "short"):
+            text = getattr(getattr(getattr(config, group), level), side)
+            if text is not None and (config.strategy.side in ("both", side) or config.positions == "list"):
+                yield f"{side}_{name}", (f"{key}.{side}", text)

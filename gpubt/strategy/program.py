@@ -23,7 +23,8 @@ OPCODES = ("LOAD", "CONST", "ADD", "SUB", "MUL", "DIV", "NEG", "ABS", "GT", "GE"
 LOAD, CONST, ADD, SUB, MUL, DIV, NEG, ABS, GT, GE, LT, LE, EQ, NE, VALID = range(len(OPCODES))
 
 # Mask operations: `a op (b << k)`, or the operation on `a` alone: `not a`, `a << k`. A shift goes towards later bars, and zeros enter.
-COMBINE = ("and", "or", "andnot", "not", "shift")
+# `latch` is a where the last earlier bar with a bit in a or in (b << k) has one in (b << k): a flip-flop that b sets and a resets.
+COMBINE = ("and", "or", "andnot", "not", "shift", "latch")
 
 
 def words(n: int) -> int:

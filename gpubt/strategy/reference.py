@@ -68,6 +68,8 @@ def _holds(rule: e.Rule, get: Get, n: int) -> Bools:
             return np.full(n, rule.value, np.bool_)
         case e.Compare():
             return np.asarray(COMPARE[rule.op](_number(rule.a, get, n), _number(rule.b, get, n)), np.bool_)
+        case e.Latched():
+            return _latched(_number(rule.a, get, n), _number(rule.b, get, n))
         case e.And():
             return _holds(rule.a, get, n) & _holds(rule.b, get, n)
         case e.Or():
@@ -82,6 +84,16 @@ def _holds(rule: e.Rule, get: Get, n: int) -> Bools:
         case e.All():
             held = _holds(rule.rule, get, n)
             return np.asarray(np.all([_ago(held, k, False) for k in range(rule.n)], axis=0))
+
+
+def _latched(a: Floats, b: Floats) -> Bools:
+    out = np.zeros(len(a), np.bool_)
+    below = False  # on the last bar on which they differed
+    for t in range(len(a)):
+        out[t] = a[t] > b[t] and below
+        if a[t] > b[t] or a[t] < b[t]:
+            below = bool(a[t] < b[t])
+    return out
 
 
 def _number(x: e.Numeric, get: Get, n: int) -> Floats:

@@ -7,6 +7,7 @@
 #define WARP 1
 #define __global__
 #define __device__
+#define DEVICE inline
 #define __forceinline__ inline
 #define __ffsll __builtin_ffsll
 #define __popcll __builtin_popcountll

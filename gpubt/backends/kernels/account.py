@@ -1,259 +1,227 @@
-"""The account in numba: marks, drawdown, return sums, hash. `metrics/reference.py` is its specification.
-
-Between fills equity is `base + q * (close - ref)`, monotone in the close, and rounding keeps order: so a block of bars is decided by its
-lowest and highest close. Bars are read only where both a new peak and a new worst drawdown are possible, or where the bar itself is wanted.
-"""
+"""The account of a ledger in numba: what its rows add up to, and the line that equity is on between fills, which `marks.py` follows.
+`metrics/reference.py` is the specification."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from gpubt.backends.kernels.bits import OPTIONS
-from gpubt.backends.kernels.fills import COARSE, FINE
+from gpubt.backends.kernels.bits import INNER, OPTIONS, bit_pattern, read, read_word, record_reader
+from gpubt.backends.kernels.marks import LANE, LANES, STATE, begin, finish, mark, stretch
 from gpubt.simulate import layout as k
 
-LANES = 8
-HASH_SEED = np.uint64(0x9E3779B97F4A7C15)
+HASH_SEED = 0x9E3779B97F4A7C15
 HASH_FACTOR = np.uint64(0xFF51AFD7ED558CCD)
 
-# State of one account while it is marked; `peak_*` name the stretch in which the peak was reached: its bar is looked up only when needed.
-STATE = np.dtype(
-    [
-        ("peak", "f8"),
-        ("peak_base", "f8"),
-        ("peak_q", "f8"),
-        ("peak_ref", "f8"),
-        ("deepest", "f8"),
-        ("floor", "f8"),  # equity at or above it can't be a new worst
-        ("before", "f8"),
-        ("risk_free", "f8"),
-        ("peak_from", "i8"),
-        ("peak_to", "i8"),
-        ("start", "i8"),
-        ("end", "i8"),
-        ("period", "i8"),
-    ]
-)
+trade_at = record_reader(k.TRADE)
 
 
-@njit(**OPTIONS)
-def clear_of_rounding(peak, deepest):
-    """Below this equity the exact test `1 - equity / peak > deepest` is made. The margin is several times its rounding error, so that no
-    division is needed above."""
-    return peak * ((1.0 - deepest) + 4e-15)
+def measure(
+    prices: Any, rows: NDArray[Any], positions: str, ends: NDArray[np.int64], params: Any, risk_free: float, skip: bool
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The `layout.TALLY` record of `rows` and equity at `ends`, as `Backend.account` gives them; `skip` allows whole blocks."""
+    out, lanes, equity = k.record(k.TALLY, best=np.nan, worst=np.nan), np.zeros(LANES, LANE), np.empty(len(ends))
+    exits = np.argsort(rows["exit_bar"], kind="stable") if positions != "single" else np.zeros(0, np.int64)
+    arrays = {name: getattr(prices, name) for name in ("close", "bottom0", "top0", "bottom1", "top1")}
+    arrays |= {"ledger": rows, "exits": exits, "ends": ends, "marks": equity, "lanes": lanes}
+    sizes = {"n": len(prices.close), "rows": len(rows), "periods": len(ends), "skip": skip}
+    carry = {name: params[name] for name in ("carry_long", "carry_short")}
+    addresses = {name: array.ctypes.data for name, array in arrays.items()}
+    state = k.record(STATE, **sizes, **carry, **addresses, risk_free=risk_free, hash=HASH_SEED)
+    (single if positions == "single" else side_by_side)(state[0], params["capital"], out[0])
+    out["hash"] = state["hash"].view(np.int64)
+    return out, equity
 
 
-@njit(**OPTIONS)
-def new_peak(s, peak, start, end, base, q, ref):
-    s.peak, s.peak_from, s.peak_to = peak, start, end
-    s.peak_base, s.peak_q, s.peak_ref = base, q, ref
-    s.floor = clear_of_rounding(peak, s.deepest)
+@njit(**INNER)
+def flat(s):
+    s.base, s.q, s.ref, s.slope = s.equity, 0.0, 0.0, 0.0
 
 
-@njit(**OPTIONS)
-def new_fall(s, fall, close):
-    if fall > s.deepest:
-        s.deepest, s.end = fall, -1
-        s.start = peak_bar(s, close)
-        s.floor = clear_of_rounding(s.peak, fall)
+@njit(**INNER)
+def no_rows(s):
+    s.fees, s.q, s.shift, s.slope, s.late = 0.0, 0.0, 0.0, 0.0, 0.0
 
 
-@njit(**OPTIONS)
-def see(s, t, equity, base, q, ref, close):
-    """One marked bar."""
-    if equity > s.peak:
-        if s.deepest > 0.0 and s.end < 0:
-            s.end = t
-        new_peak(s, equity, t, t + 1, base, q, ref)
-    elif equity < s.floor:
-        new_fall(s, 1.0 - equity / s.peak, close)
+@njit(**INNER)
+def add_row(s, i, first):
+    """Row `i` opens, or still is open; `first` is the first open row."""
+    t, anchor = trade_at(s.ledger, i), trade_at(s.ledger, first)
+    side, rate = (1, s.carry_long) if t.side == k.LONG else (-1, s.carry_short)
+    s.ref, s.since = anchor.entry_price, anchor.entry_bar
+    s.fees += t.entry_fees
+    s.q += side * t.units
+    s.shift += (side * t.units) * (t.entry_price - s.ref)
+    s.slope += (rate * t.units) * t.entry_price
+    s.late += ((rate * t.units) * t.entry_price) * (t.entry_bar - s.since)
 
 
-@njit(**OPTIONS)
-def peak_bar(s, close):
-    """The bar of the running peak."""
-    t = s.peak_from
-    while t + 1 < s.peak_to and s.peak_base + s.peak_q * (close[t] - s.peak_ref) < s.peak:
-        t += 1
-    s.peak_from, s.peak_to = t, t + 1
-    return t
+@njit(**INNER)
+def one_row(s, i, out):
+    """A position of one row, from its entry to its exit."""
+    t = trade_at(s.ledger, i)
+    no_rows(s)
+    add_row(s, i, i)
+    s.base = s.equity - t.entry_fees
+    out.exposed += t.exit_bar - t.entry_bar
+    stretch(s, t.exit_bar)
+    s.equity += t.pnl
 
 
-@njit(**OPTIONS)
-def see_block(s, t, size, bottom, top, base, q, ref, close):
-    """A whole block, when it can be decided by its extremes; False when its bars must be read."""
-    low, high = (bottom, top) if q >= 0.0 else (top, bottom)
-    low, high = base + q * (low - ref), base + q * (high - ref)
-    if high > s.peak:
-        if low < clear_of_rounding(high, s.deepest) or (s.deepest > 0.0 and s.end < 0):
-            return False  # a new worst may follow the new peak; or the first new peak ends a drawdown: which bar?
-        new_peak(s, high, t, t + size, base, q, ref)
-    elif low < s.floor:
-        new_fall(s, 1.0 - low / s.peak, close)
-    return True
+@njit(**INNER)
+def rows_together(s, i, stop, out):
+    """The position of rows [i, stop), which enter in order and leave in order: [left, entered) are open."""
+    left, entered = i, i
+    no_rows(s)
+    while left < stop:
+        if entered == left:
+            bar = trade_at(s.ledger, entered).entry_bar
+            flat(s)
+        else:
+            bar = trade_at(s.ledger, left).exit_bar
+            if entered < stop:
+                bar = min(bar, trade_at(s.ledger, entered).entry_bar)
+            s.base = (s.equity - s.fees) - s.shift
+            out.exposed += bar - s.at
+        stretch(s, bar)
+        while entered < stop and trade_at(s.ledger, entered).entry_bar == bar:
+            add_row(s, entered, left)
+            entered += 1
+        before = left
+        while left < entered and trade_at(s.ledger, left).exit_bar == bar:
+            s.equity += trade_at(s.ledger, left).pnl
+            left += 1
+        if left > before:
+            no_rows(s)
+            for j in range(left, entered):
+                add_row(s, j, left)
 
 
-@njit(**OPTIONS)
-def see_bars(s, x, t, end, base, q, ref, skip):
-    """Peak and drawdown over the closes of bars [t, end)."""
-    if q == 0.0:
-        if t < end:
-            see(s, t, base, base, q, ref, x.close)
-        return
-    while t < end:
-        if skip and (t & (COARSE - 1)) == 0 and t + COARSE <= end:
-            if see_block(s, t, COARSE, x.bottom1[t >> 12], x.top1[t >> 12], base, q, ref, x.close):
-                t += COARSE
-                continue
-        if skip and (t & (FINE - 1)) == 0 and t + FINE <= end:
-            if see_block(s, t, FINE, x.bottom0[t >> 6], x.top0[t >> 6], base, q, ref, x.close):
-                t += FINE
-                continue
-        stop = min(end, (t | (FINE - 1)) + 1)
-        peak, floor = s.peak, s.floor
-        while t < stop:
-            equity = base + q * (x.close[t] - ref)
-            if equity > peak or equity < floor:
-                see(s, t, equity, base, q, ref, x.close)
-                peak, floor = s.peak, s.floor
-            t += 1
-
-
-@njit(**OPTIONS)
-def add_returns(s, sums, x, ends, end, base, q, ref, equity_out):
-    """The return periods that end before bar `end`."""
-    while s.period < len(ends) and ends[s.period] < end:
-        i = s.period
-        equity = base + q * (x.close[ends[i]] - ref)
-        equity_out[i] = equity
-        excess = (equity / s.before - 1.0 if s.before > 0.0 else 0.0) - s.risk_free
-        square = excess * excess
-        lane = i & (LANES - 1)
-        sums[0, lane] += excess
-        sums[1, lane] += square
-        sums[2, lane] += square if excess < 0.0 else 0.0
-        s.before = equity
-        s.period = i + 1
-
-
-@njit(**OPTIONS)
-def stretch(s, sums, x, ends, t, end, base, q, ref, skip, equity_out):
-    """Mark bars [t, end) at `base + q * (close - ref)`."""
-    see_bars(s, x, t, end, base, q, ref, skip)
-    add_returns(s, sums, x, ends, end, base, q, ref, equity_out)
-
-
-@njit(**OPTIONS)
-def pairwise(v):
-    return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]))
-
-
-@njit(**OPTIONS)
+@njit(**INNER)
 def mix(h, word):
     h = (h ^ word) * HASH_FACTOR
     return h ^ (h >> np.uint64(32))
 
 
-@njit(**OPTIONS)
-def pattern(scratch, value):
-    """The bits of a double, -0.0 as 0.0. `scratch` is one float64."""
-    scratch[0] = value + 0.0
-    return scratch.view(np.uint64)[0]
+@njit(**INNER)
+def add_hash(h, t):
+    """The ledger_hash with one more row."""
+    h = mix(mix(mix(h, np.uint64(t.entry_bar)), np.uint64(t.exit_bar)), np.uint64(t.side * 16 + t.reason))
+    h = mix(mix(h, bit_pattern(t.entry_price + 0.0)), bit_pattern(t.exit_price + 0.0))
+    return mix(mix(h, bit_pattern(t.units + 0.0)), bit_pattern(t.pnl + 0.0))
 
 
-@njit(**OPTIONS)
-def add_trades(ledger, out):
-    """Everything in the tally that comes from trades alone, in ledger order."""
-    out.best, out.worst = np.nan, np.nan
-    h = HASH_SEED
-    scratch = np.empty(1)
-    for i in range(len(ledger)):
-        t = ledger[i]
-        if t.pnl > 0.0:
-            out.wins += 1
-            out.gross_profit += t.pnl
-        elif t.pnl < 0.0:
-            out.losses += 1
-            out.gross_loss += t.pnl
+@njit(**INNER)
+def add_position(s, i, stop, out):
+    """Everything in the tally that comes from the rows alone, for the position of rows [i, stop)."""
+    pnl, cost, ambiguous = 0.0, 0.0, 0
+    for j in range(i, stop):
+        t = trade_at(s.ledger, j)
+        pnl += t.pnl
+        cost += t.units * t.entry_price
+        ambiguous |= t.ambiguous
         out.fees += t.fees
+        out.accrued += t.accrued
+        out.shortfall += t.shortfall
         out.notional += t.units * t.entry_price + t.units * t.exit_price
-        out.best = t.pnl_pct if i == 0 or t.pnl_pct > out.best else out.best
-        out.worst = t.pnl_pct if i == 0 or t.pnl_pct < out.worst else out.worst
-        out.bars_held += max(1, t.exit_bar - t.entry_bar)
-        out.ambiguous += t.ambiguous
-        h = mix(mix(mix(h, np.uint64(t.entry_bar)), np.uint64(t.exit_bar)), np.uint64(t.side * 16 + t.reason))
-        h = mix(mix(h, pattern(scratch, t.entry_price)), pattern(scratch, t.exit_price))
-        h = mix(mix(h, pattern(scratch, t.units)), pattern(scratch, t.pnl))
-    out.trades = len(ledger)
-    out.hash = np.int64(h)
+        s.hash = add_hash(s.hash, t)
+    if pnl > 0.0:
+        out.wins += 1
+        out.gross_profit += pnl
+    elif pnl < 0.0:
+        out.losses += 1
+        out.gross_loss += pnl
+    share = pnl / cost
+    out.best = share if i == 0 or share > out.best else out.best
+    out.worst = share if i == 0 or share < out.worst else out.worst
+    out.bars_held += max(1, trade_at(s.ledger, stop - 1).exit_bar - trade_at(s.ledger, i).entry_bar)
+    out.ambiguous += ambiguous
+    out.trades += 1
+
+
+@njit(**INNER)
+def end_of_position(s, i):
+    """The row after the position that begins with row `i`."""
+    position = trade_at(s.ledger, i).position
+    stop = i + 1
+    while stop < s.rows and trade_at(s.ledger, stop).position == position:
+        stop += 1
+    return stop
 
 
 @njit(**OPTIONS)
-def finish(s, sums, equity, n, out):
-    out.final_equity = equity
-    out.drawdown = s.deepest
-    if s.deepest > 0.0:
-        out.drawdown_start = s.start
-        out.drawdown_end = s.end if s.end >= 0 else n - 1
-    out.sum_return, out.sum_square, out.sum_downside = pairwise(sums[0]), pairwise(sums[1]), pairwise(sums[2])
+def single(s, capital, out):
+    """positions=single: `s` is a STATE record with its addresses, sizes and rates, `out` a TALLY record of zeros, best and worst NaN."""
+    begin(s, capital)
+    i = 0
+    while i < s.rows:
+        flat(s)
+        stretch(s, trade_at(s.ledger, i).entry_bar)
+        stop = end_of_position(s, i)
+        if stop == i + 1:
+            one_row(s, i, out)
+        else:
+            rows_together(s, i, stop, out)
+        add_position(s, i, stop, out)
+        i = stop
+    flat(s)
+    stretch(s, s.n)
+    finish(s, s.equity, out)
+
+
+@njit(**INNER)
+def signed_units(t):
+    return (1 if t.side == k.LONG else -1) * t.units
+
+
+@njit(**INNER)
+def exits_at(s, left, bar):
+    """Book the exits of `bar`, from number `left` of the exits on; the number of the next one."""
+    while left < s.rows:
+        t = trade_at(s.ledger, np.int64(read_word(s.exits, left)))
+        if t.exit_bar != bar:
+            break
+        s.base = ((s.base + signed_units(t) * t.exit_price) - (t.fees - t.entry_fees)) - t.accrued
+        s.q -= signed_units(t)
+        left += 1
+    return left
+
+
+@njit(**INNER)
+def entries_at(s, entered, bar):
+    """Book the entries of `bar`, from row `entered` on; the next row."""
+    while entered < s.rows and trade_at(s.ledger, entered).entry_bar == bar:
+        t = trade_at(s.ledger, entered)
+        s.base = (s.base - signed_units(t) * t.entry_price) - t.entry_fees
+        s.q += signed_units(t)
+        entered += 1
+    return entered
 
 
 @njit(**OPTIONS)
-def begin(s, capital, risk_free):
-    s.peak, s.peak_base, s.before, s.risk_free, s.end = capital, capital, capital, risk_free, -1
-    s.peak_to = 1
-    s.floor = clear_of_rounding(capital, 0.0)
-
-
-@njit(**OPTIONS)
-def account(x, ledger, ends, capital, risk_free, skip, state, sums, equity_out, out):
-    """positions=single: `out` is a zeroed TALLY record, `state` a zeroed STATE record, `sums` float64 (3, 8) zeros."""
-    n = len(x.close)
-    begin(state, capital, risk_free)
-    equity, at = capital, 0
-    for i in range(len(ledger)):
-        t = ledger[i]
-        side = 1 if t.side == k.LONG else -1
-        stretch(state, sums, x, ends, at, t.entry_bar, equity, 0.0, 0.0, skip, equity_out)
-        stretch(state, sums, x, ends, t.entry_bar, t.exit_bar, equity - t.entry_fees, side * t.units, t.entry_price, skip, equity_out)
-        equity += t.pnl
-        out.exposed += t.exit_bar - t.entry_bar
-        at = t.exit_bar
-    stretch(state, sums, x, ends, at, n, equity, 0.0, 0.0, skip, equity_out)
-    add_trades(ledger, out)
-    finish(state, sums, equity, n, out)
-
-
-@njit(**OPTIONS)
-def account_list(x, ledger, exits, ends, capital, risk_free, skip, state, sums, equity_out, out):
-    """positions=list: `exits` orders the ledger's rows by exit bar, then position. Equity is `cash + units * close`."""
-    n, m = len(x.close), len(ledger)
-    begin(state, capital, risk_free)
-    cash, units, held, entered, left, at = capital, 0.0, 0, 0, 0, 0
-    while entered < m or left < m:
-        bar = ledger[exits[left]].exit_bar if left < m else n
-        if entered < m and ledger[entered].entry_bar < bar:
-            bar = ledger[entered].entry_bar
-        stretch(state, sums, x, ends, at, bar, cash, units, 0.0, skip, equity_out)
-        out.exposed += bar - at if held > 0 else 0
-        while left < m and ledger[exits[left]].exit_bar == bar:
-            t = ledger[exits[left]]
-            signed = (1 if t.side == k.LONG else -1) * t.units
-            cash = (cash + signed * t.exit_price) - (t.fees - t.entry_fees)
-            units -= signed
-            held -= 1
-            left += 1
-        while entered < m and ledger[entered].entry_bar == bar:
-            t = ledger[entered]
-            signed = (1 if t.side == k.LONG else -1) * t.units
-            cash = (cash - signed * t.entry_price) - t.entry_fees
-            units += signed
-            held += 1
-            entered += 1
-        if held == 0:
-            units = 0.0
-        at = bar
-    stretch(state, sums, x, ends, at, n, cash, units, 0.0, skip, equity_out)
-    add_trades(ledger, out)
-    finish(state, sums, cash + units * (x.close[n - 1] - 0.0), n, out)
+def side_by_side(s, capital, out):
+    """positions=overlapping and list: `s.exits` orders the rows by exit bar, then ledger order. Equity is `cash + units * close`: `base`
+    and `q` of its line; what accrues is booked at the exit only."""
+    begin(s, capital)
+    s.base = capital
+    entered, left = 0, 0
+    while left < s.rows:
+        bar = trade_at(s.ledger, np.int64(read_word(s.exits, left))).exit_bar
+        if entered < s.rows:
+            bar = min(bar, trade_at(s.ledger, entered).entry_bar)
+        out.exposed += bar - s.at if entered > left else 0
+        stretch(s, bar)
+        left = exits_at(s, left, bar)
+        entered = entries_at(s, entered, bar)
+        if entered == left:
+            s.q = 0.0
+    stretch(s, s.n)
+    i = 0
+    while i < s.rows:
+        stop = end_of_position(s, i)
+        add_position(s, i, stop, out)
+        i = stop
+    finish(s, mark(s, read(s.close, s.n - 1)), out)

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.kernels.fills import COARSE, FINE, Prices, block_extremes
+from gpubt.backends.kernels.blocks import COARSE, FINE, Prices, block_extremes
 
 Share = Callable[[Callable[[int, int], None], int, int], None]  # share(work, items, least): work(start, end) over all items
 
 
 def prices(columns: Mapping[str, NDArray[np.float64]], share: Share) -> Any:
-    """The `Prices` of flat float64 columns open, high, low, close, with their block extremes. The coarse ones come from the fine ones."""
-    fine = [extremes(columns[low], columns[high], FINE, share) for low, high in (("low", "high"), ("close", "close"))]
-    coarse = [extremes(bottom, top, COARSE // FINE, share) for bottom, top in fine]
-    return Prices(*(columns[name] for name in ("open", "high", "low", "close")), *sum([*fine, *coarse], ()))
+    """The `Prices` of flat float64 columns open, high, low, close, with their block extremes. Coarse ones come from finer ones."""
+    low, high, close = columns["low"], columns["high"], columns["close"]
+    low8, high8 = extremes(low, high, 8, share)
+    low64, high64 = extremes(low8, high8, 8, share)
+    low512, high512 = extremes(low64, high64, 8, share)
+    bottom, top = extremes(close, close, FINE, share)
+    coarse = (*extremes(low512, high512, 8, share), *extremes(bottom, top, COARSE // FINE, share))
+    return Prices(columns["open"], high, low, close, low64, high64, bottom, top, *coarse, low8, high8, low512, high512)
 
 
 def extremes(
@@ -26,5 +30,6 @@ def extremes(
     """Lowest `low` and highest `high` of each block of `size` values."""
     blocks = -(-len(low) // size)
     bottom, top = np.empty(blocks), np.empty(blocks)
-    share(lambda start, end: block_extremes(low, high, size, bottom, top, start, end), blocks, 4096)
+    columns = np.uint64(low.ctypes.data), np.uint64(high.ctypes.data), len(low)
+    share(lambda start, end: block_extremes(*columns, size, bottom, top, start, end), blocks, 4096)
     return bottom, top

@@ -20,7 +20,7 @@ from gpubt.strategy.program import ABS, ADD, COMBINE, CONST, DIV, EQ, GE, GT, LE
 
 TILE = 1024  # bars
 STACK = 8  # operands
-AND, OR, ANDNOT, NOT, SHIFT = range(len(COMBINE))
+AND, OR, ANDNOT, NOT, SHIFT, LATCH = range(len(COMBINE))
 
 
 @intrinsic
@@ -186,9 +186,26 @@ def _combine(op, a, b, k, out):
             out[w] = _moved(a, w, k)
 
 
+@njit(**OPTIONS)
+def _latch(a, b, k, out):
+    """a where the last earlier bar with a bit in a or in b, k bars later, has one in b. The state before each bar is the carry into its
+    bit when the words `keep | set` and `set` are added: two ones make a carry, two zeros end it, a one and a zero pass it on."""
+    carry = np.uint64(0)
+    for w in range(len(out)):
+        above, below = a[w], _moved(b, w, k)
+        keep = ~above | below
+        total = keep + below + carry
+        state = keep ^ below ^ total
+        out[w] = above & state
+        carry = ((keep & below) | ((keep | below) & ~total)) >> np.uint64(63)
+
+
 def combine(op: str, a: NDArray[np.uint64], b: NDArray[np.uint64] | None, k: int, n: int) -> NDArray[np.uint64]:
     """A new mask over `n` bars: `a op (b << k)`, or `op` of `a` alone."""
     out = np.empty(words(n), np.uint64)
-    _combine(COMBINE.index(op), a, a if b is None else b, k, out)
+    if op == "latch":
+        _latch(a, b, k, out)
+    else:
+        _combine(COMBINE.index(op), a, a if b is None else b, k, out)
     out[-1] &= np.uint64((1 << n % 64) - 1)
     return out

@@ -1,285 +1,489 @@
-"""The simulation in numba: `walk` goes from event to event, `dense` visits each bar, `walk_list` runs a table of entries, `overlap` gives
-every signal its own trade.
+"""The simulation in numba. `step` plays one bar in the order of the contract; in event mode `next_bar` names the next bar on which anything
+can happen, and the bars between are skipped. One `step` for both modes: they can't differ but by a wrong skip.
 
-A run's events are ordered by one integer, `bar * 8 + phase`, in the order in which a bar is played: 0 decided exit at the open, 1 time exit
-at the open, 2 gap at the open, 3 stop or target inside, 4 signal at the close, 5 time at the close, 7 end of data. The smallest one is the
-exit.
+Arguments everywhere, all records: `x` the market's addresses, `n` its bars, `p` the parameters, `entry` the levels of an entry, `s` the
+account, with the addresses of its ledger rows, of the counts by `layout.SKIPS` and of the target ladder.
 """
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 import numpy as np
 from numba import njit
 
-from gpubt.backends.kernels.bits import OPTIONS, next_bit
-from gpubt.backends.kernels.fills import Levels, better, book, first_moving_touch, first_touch, levels_of, order_after, refused, touch_at
+from gpubt.backends.kernels.bits import INNER, OPTIONS, next_bit_at, prefetch, read
+from gpubt.backends.kernels.inside import disagree, in_detail, look
+from gpubt.backends.kernels.market import INF, bit, first_touch, optional
+from gpubt.backends.kernels.position import (
+    better,
+    close,
+    effective_stop,
+    entry_at,
+    fill,
+    fill_targets,
+    level,
+    skip,
+    trailed_stop,
+)
 from gpubt.simulate import layout as k
 
-Masks = namedtuple("Masks", "long_entry long_exit short_entry short_exit")
 NEVER = np.int64(2**62)
+AHEAD = 6  # entries of a list whose bars are asked for before their turn
 
 
-@njit(**OPTIONS)
-def deadline(p, entry_bar, n):
-    """The event of the time exit."""
-    bar = entry_bar + p.max_bars
-    if p.max_bars == 0 or bar >= n:
-        return NEVER
-    return bar * 8 + (1 if p.time_at == k.AT_OPEN else 5)
+@njit(**INNER)
+def begin(s, p, alone):
+    """An account of the starting capital without a position."""
+    s.equity, s.alone = p.capital, alone
+    s.side, s.order_side, s.entering, s.leaving, s.flat_until, s.row, s.positions = 0, 0, 0, 0, 0, 0, 0
+    s.next_long_entry = s.next_long_exit = s.next_short_entry = s.next_short_exit = s.next_session = -1
 
 
-@njit(**OPTIONS)
-def decided(at, bar, n):
-    """The event of an exit that was decided at the close of `bar` (n: never)."""
-    if at == k.AT_CLOSE:
-        return bar * 8 + 4 if bar < n else NEVER
-    return (bar + 1) * 8 if bar + 1 < n else NEVER
+@njit(**INNER)
+def step(x, n, p, entry, s, t):
+    """Everything that happens in bar `t`, in order."""
+    exits_at_open(x, p, s, t)
+    entries_at_open(x, p, entry, s, t)
+    inside(x, p, entry, s, t)
+    at_close(x, n, p, entry, s, t)
 
 
-@njit(**OPTIONS)
-def signal_event(p, exits, against, first, n):
-    """The event of the first exit signal or opposite entry at or after bar `first`. An entry on the last bar does nothing."""
-    signal = next_bit(exits, first, n)
-    event = decided(p.exit_at, signal, n)
-    if p.on_opposite != k.IGNORE:
-        opposite = next_bit(against, first, n - 1)
-        if opposite < n - 1:
-            other = decided(p.exit_at if p.on_opposite == k.CLOSE else p.entry_at, opposite, n)
-            event = other if other < event else event
-    return event
+@njit(**INNER)
+def exits_at_open(x, p, s, t):
+    """What was decided on the bar before, time, gaps."""
+    if s.side != 0:
+        if s.leaving != 0:
+            close(x, p, s, t, read(x.open, t), k.SIGNAL, True)
+        elif p.time_at == k.AT_OPEN and p.max_bars > 0 and t == s.entry_bar + p.max_bars:
+            close(x, p, s, t, read(x.open, t), k.TIME, True)
+        else:
+            gap(x, p, s, t)
+    s.leaving = 0
 
 
-@njit(**OPTIONS)
-def bit(mask, t):
-    return (mask[t >> 6] >> np.uint64(t & 63)) & np.uint64(1) != np.uint64(0)
+@njit(**INNER)
+def gap(x, p, s, t):
+    """An open at or beyond a level; of two levels the stop."""
+    if s.side == 0 or s.first > t:
+        return
+    price = read(x.open, t)
+    stop, reason = effective_stop(p, s, s.extreme)
+    if s.side * (price - stop) <= 0.0:
+        close(x, p, s, t, stop if p.gap_at_level != 0 else price, reason, True)
+    elif s.side * (price - s.target) >= 0.0:
+        fill_targets(x, p, s, t, price, p.gap_at_level != 0, price, True)
 
 
-@njit(**OPTIONS)
-def resume(p, masks, side, event, n):
-    """The first signal bar that may act after the exit `event` of a position on `side`."""
-    bar, phase = event >> 3, event & 7
-    against = masks.short_entry if side > 0 else masks.long_entry
-    if p.cooldown > 0:
-        return bar + p.cooldown
-    if phase == 0 and p.on_opposite == k.REVERSE and p.entry_at == k.AT_OPEN and bit(against, bar - 1):
-        return bar - 1  # a reversal: its signal is the one that decided the exit
-    if phase == 4 and p.on_opposite == k.CLOSE and bar < n - 1 and bit(against, bar):
-        return bar + 1  # that signal was used up by the close
-    return bar
+@njit(**INNER)
+def falls_to(p, s, price):
+    """Whether a limit order (or a stop-limit order that is armed) fills at `price` or better."""
+    if p.order == k.LIMIT:
+        return s.order_side * (price - s.order_level) <= 0.0
+    return s.armed != 0 and s.order_side * (price - s.order_limit) <= 0.0
 
 
-@njit(**OPTIONS)
-def leave(p, x, trade, side, placed, entry_bar, first, event):
-    """Close a position at the earlier of `event` and its first touch; returns the event and the pnl."""
-    bar, phase = event >> 3, event & 7
-    limit = bar if phase < 2 else bar + 1
-    down, up = (placed.stop, placed.target) if side > 0 else (placed.target, placed.stop)
-    touched, extreme = limit, placed.price
-    if placed.moving:
-        touched, extreme = first_moving_touch(p, x, placed, side, first, limit, extreme)
-    elif down > -np.inf or up < np.inf:
-        touched = first_touch(x, first, limit, down, up)
-    if touched < limit:
-        hit = touch_at(p, x, placed, side, touched, extreme)
-        pnl = book(p, x, trade, side, placed, entry_bar, first, touched, hit.price, hit.reason, hit.ambiguous)
-        return touched * 8 + (2 if hit.gap else 3), pnl
-    reference = x.open[bar] if phase < 2 else x.close[bar]
-    reason = k.SIGNAL if phase == 0 or phase == 4 else k.TIME if phase == 1 or phase == 5 else k.END_OF_DATA
-    pnl = book(p, x, trade, side, placed, entry_bar, first, bar, reference, reason, 0)
-    return event, pnl
+@njit(**INNER)
+def entries_at_open(x, p, entry, s, t):
+    """A market order, or a resting one that the open is beyond; then a gap through the new position's own levels."""
+    side, adds = s.entering, s.adds != 0
+    s.entering = 0
+    if side != 0 and not (adds and s.side == 0):
+        fill(x, p, entry, s, t, s.entering_signal, side, read(x.open, t), k.MARKET, 0)
+        gap(x, p, s, t)
+    elif s.order_side != 0 and s.order_signal < t and s.side == 0:
+        side, price = s.order_side, read(x.open, t)
+        if p.order == k.STOP_LIMIT and side * (price - s.order_level) >= 0.0:
+            s.armed = 1
+        if side * (price - s.order_level) >= 0.0 if p.order == k.STOP_ORDER else falls_to(p, s, price):
+            s.order_side = 0
+            fill(x, p, entry, s, t, s.order_signal, side, price, p.order, 0)
+            gap(x, p, s, t)
 
 
-@njit(**OPTIONS)
-def leave_dense(p, x, trade, side, placed, entry_bar, first, event):
-    """`leave`, with every bar visited."""
-    bar, phase = event >> 3, event & 7
-    extreme = placed.price
-    for t in range(first, bar if phase < 2 else bar + 1):
-        hit = touch_at(p, x, placed, side, t, extreme)
-        if hit.reason != 0:
-            pnl = book(p, x, trade, side, placed, entry_bar, first, t, hit.price, hit.reason, hit.ambiguous)
-            return t * 8 + (2 if hit.gap else 3), pnl
-        extreme = better(x, side, t, extreme)
-    reference = x.open[bar] if phase < 2 else x.close[bar]
-    reason = k.SIGNAL if phase == 0 or phase == 4 else k.TIME if phase == 1 or phase == 5 else k.END_OF_DATA
-    return event, book(p, x, trade, side, placed, entry_bar, first, bar, reference, reason, 0)
+@njit(**INNER)
+def inside(x, p, entry, s, t):
+    """Levels within the bar's range; or the fill of a resting order, and what can follow it on that bar."""
+    if s.side != 0:
+        if s.first <= t:
+            exits_inside(x, p, s, t, k.MARKET, 0.0)
+    elif s.order_side != 0 and s.order_signal < t:
+        side = s.order_side
+        price, entered = fill_inside(x, p, s, t)
+        if entered != k.MARKET:
+            s.order_side = 0
+            fill(x, p, entry, s, t, s.order_signal, side, price, p.order, 1)
+            if s.side != 0 and p.exposed_later == 0:
+                exits_inside(x, p, s, t, entered, price)
 
 
-@njit(**OPTIONS)
-def walk(x, masks, atr, p, ledger, skipped):
-    """positions=single from event to event. Fills `ledger` and `skipped`; returns the number of trades."""
-    n = len(x.close)
-    equity, m, at = p.capital, 0, 0
-    at_open, levels = p.entry_at == k.AT_OPEN, levels_of(p)
-    long, short = next_bit(masks.long_entry, 0, n), next_bit(masks.short_entry, 0, n)
-    while True:
-        if long < at:
-            long = next_bit(masks.long_entry, at, n)
-        if short < at:
-            short = next_bit(masks.short_entry, at, n)
-        signal = min(long, short)
-        if signal >= n - 1:
-            skipped[k.AT_END] += 1 if signal < n else 0
-            return m
-        side = 1 if long < short else -1
-        entry_bar = signal + 1 if at_open else signal
-        placed = order_after(p, x, levels, True, side, signal, atr, equity)
-        if placed.skip >= 0:
-            skipped[placed.skip] += 1
-            at = signal + 1
-            continue
-        first = entry_bar if at_open else entry_bar + 1
-        exits, against = (masks.long_exit, masks.short_entry) if side > 0 else (masks.short_exit, masks.long_entry)
-        event = min(signal_event(p, exits, against, first, n), min(deadline(p, entry_bar, n), (n - 1) * 8 + 7))
-        event, pnl = leave(p, x, ledger[m], side, placed, entry_bar, first, event)
-        equity += pnl
-        m += 1
-        at = resume(p, masks, side, event, n)
+@njit(**INNER)
+def fill_inside(x, p, s, t):
+    """The price within bar `t` at which the resting order fills, and whether as a rising (STOP_ORDER) or falling (LIMIT) price, for a buy;
+    MARKET: it does not."""
+    side, limit = s.order_side, s.order_level if p.order == k.LIMIT else s.order_limit
+    against, favourable = (read(x.low, t), read(x.high, t)) if side > 0 else (read(x.high, t), read(x.low, t))
+    if p.order != k.STOP_ORDER and falls_to(p, s, against):
+        return limit, k.LIMIT
+    if p.order == k.LIMIT or s.armed != 0 or side * (favourable - s.order_level) < 0.0:
+        return 0.0, k.MARKET
+    if p.order == k.STOP_ORDER:
+        return s.order_level, k.STOP_ORDER
+    s.armed = 1
+    if side * (limit - s.order_level) >= 0.0:
+        return s.order_level, k.STOP_ORDER
+    return limit, k.LIMIT if side * (read(x.close, t) - limit) <= 0.0 else k.MARKET
 
 
-@njit(**OPTIONS)
-def dense(x, masks, atr, p, ledger, skipped):
-    """positions=single, every bar visited in the order of the reference. Fills `ledger` and `skipped`; returns the number of trades."""
-    n = len(x.close)
-    equity, m = p.capital, 0
-    at_open, levels = p.entry_at == k.AT_OPEN, levels_of(p)
-    placed = refused(k.NO_EQUITY)
-    side, entry_bar, leaving, entering, extreme, flat_until = 0, 0, False, 0, 0.0, 0
-    for t in range(n):
-        reason, price, ambiguous = 0, 0.0, 0
-        if side != 0:
-            if leaving:
-                reason, price = k.SIGNAL, x.open[t]
-            elif p.time_at == k.AT_OPEN and p.max_bars > 0 and t == entry_bar + p.max_bars:
-                reason, price = k.TIME, x.open[t]
-        if reason != 0:
-            equity += book(p, x, ledger[m], side, placed, entry_bar, entry_bar if at_open else entry_bar + 1, t, price, reason, 0)
-            m += 1
-            side, reason, flat_until = 0, 0, t + p.cooldown
-        if entering != 0:
-            placed = order_after(p, x, levels, True, entering, t - 1, atr, equity)
-            if placed.skip >= 0:
-                skipped[placed.skip] += 1
-            else:
-                side, entry_bar, extreme = entering, t, placed.price
-        leaving, entering = False, 0
-        long, short, last = bit(masks.long_entry, t), bit(masks.short_entry, t), t == n - 1
-        consumed = False
-        if side != 0:
-            hit = touch_at(p, x, placed, side, t, extreme)
-            reason, price, ambiguous = hit.reason, hit.price, hit.ambiguous
-            if reason == 0:
-                opposite = (short if side > 0 else long) and not last
-                exits = bit(masks.long_exit, t) if side > 0 else bit(masks.short_exit, t)
-                closes = opposite and p.on_opposite == k.CLOSE
-                reverses = opposite and p.on_opposite == k.REVERSE
-                if ((exits or closes) and p.exit_at == k.AT_CLOSE) or (reverses and not at_open):
-                    reason, price, consumed = k.SIGNAL, x.close[t], closes
-                elif p.time_at == k.AT_CLOSE and p.max_bars > 0 and t == entry_bar + p.max_bars:
-                    reason, price = k.TIME, x.close[t]
-                elif last:
-                    reason, price = k.END_OF_DATA, x.close[t]
-                else:
-                    leaving = exits or closes or reverses
-                    entering = -side if reverses and p.cooldown == 0 else 0
-                    extreme = better(x, side, t, extreme)
-        if reason != 0:
-            equity += book(p, x, ledger[m], side, placed, entry_bar, entry_bar if at_open else entry_bar + 1, t, price, reason, ambiguous)
-            m += 1
-            side, flat_until = 0, t + p.cooldown
-        if side == 0 and (long or short) and not consumed and t >= flat_until:
-            wanted = 1 if long else -1
-            if last:
-                skipped[k.AT_END] += 1
-            elif at_open:
-                entering = wanted
-            else:
-                placed = order_after(p, x, levels, True, wanted, t, atr, equity)
-                if placed.skip >= 0:
-                    skipped[placed.skip] += 1
-                else:
-                    side, entry_bar, extreme = wanted, t, placed.price
-    return m
+@njit(**INNER)
+def exits_inside(x, p, s, t, entered, price):
+    """Stop and targets within the range of bar `t`; `entered` and `price` are those of a fill inside this bar."""
+    o, h, low, c = read(x.open, t), read(x.high, t), read(x.low, t), read(x.close, t)
+    extreme = s.extreme
+    if p.trail_same_bar != 0 and entered == k.MARKET:
+        extreme = better(s, h if s.side > 0 else low)
+    stop, reason = trailed_stop(p, s, s.extreme, extreme)
+    stop_first, stop_hit, reach = look(p.same_bar, entered, s.side, o, h, low, c, stop)
+    if disagree(p, s, entered, o, h, low, c, stop):
+        known, first, hit, further = in_detail(x, p, s, t, entered, price, stop)
+        if known:
+            stop_first, stop_hit, reach = first, hit, further
+        else:
+            s.ambiguous = 1
+    if stop_first and stop_hit:
+        close(x, p, s, t, stop, reason, False)
+        return
+    if s.side * (reach - s.target) >= 0.0:
+        fill_targets(x, p, s, t, reach, True, 0.0, False)
+    if stop_hit and s.side != 0:
+        close(x, p, s, t, stop, reason, False)
 
 
-@njit(**OPTIONS)
-def run_entry(x, entry, atr, p, bar_by_bar, trade):
-    """One row of a table of entries: -1 with its trade written, or the skip code."""
-    n = len(x.close)
-    signal, side = entry.bar, 1 if entry.side == k.LONG else -1
-    if signal >= n - 1:
+@njit(**INNER)
+def wants(x, t):
+    """The side that wants in at the close of bar `t`, or 0."""
+    return 1 if bit(x.long_entry, t) else -1 if bit(x.short_entry, t) else 0
+
+
+@njit(**INNER)
+def at_close(x, n, p, entry, s, t):
+    """Signals, time, session and the end of data; then what became of a resting order; then new entries."""
+    wanted, consumed = wants(x, t), False
+    if s.side != 0:
+        side, c = s.side, read(x.close, t)
+        opposite = wanted == -side and t < n - 1
+        closes = opposite and p.on_opposite == k.CLOSE
+        exits = bit(x.long_exit if side > 0 else x.short_exit, t) or closes
+        reverses = opposite and p.on_opposite == k.REVERSE
+        reverse_at = p.entry_at if p.order == k.MARKET else p.exit_at
+        if (exits and p.exit_at == k.AT_CLOSE) or (reverses and reverse_at == k.AT_CLOSE):
+            consumed = closes
+            close(x, p, s, t, c, k.SIGNAL, False)
+        elif p.time_at == k.AT_CLOSE and p.max_bars > 0 and t == s.entry_bar + p.max_bars:
+            close(x, p, s, t, c, k.TIME, False)
+        elif bit(x.session, t):
+            close(x, p, s, t, c, k.SESSION, False)
+        elif t == n - 1:
+            close(x, p, s, t, c, k.END_OF_DATA, False)
+        else:
+            see(x, s, t, c)
+            s.leaving = 1 if exits or reverses else 0
+            if reverses and p.cooldown == 0 and s.alone == 0:
+                want(x, n, p, entry, s, t, -side, 0)
+            elif s.leaving == 0 and wanted == side and s.alone == 0 and s.legs < p.pyramiding:
+                want(x, n, p, entry, s, t, side, 1)
+            return
+    if s.order_side != 0 and s.order_signal < t:
+        tend(x, n, s, t)
+    if s.alone == 0 and wanted != 0 and not consumed and t >= s.flat_until:
+        want(x, n, p, entry, s, t, wanted, 0)
+
+
+@njit(**INNER)
+def see(x, s, t, c):
+    """A bar at whose close the position is still open: its range counts for excursions and the trailing stop. The own bar of a fill inside
+    counts by its close, and for the excursions only."""
+    low, high = c, c
+    if s.first <= t:
+        low, high = read(x.low, t), read(x.high, t)
+        s.extreme = better(s, high if s.side > 0 else low)
+    elif s.inside == 0:
+        return
+    take(s, low, high)
+
+
+@njit(**INNER)
+def refusal(x, n, p, t):
+    """Why no entry may follow a signal at the close of bar `t`, or -1."""
+    at_close = p.order == k.MARKET and p.entry_at == k.AT_CLOSE
+    if t == n - 1:
         return k.AT_END
-    at_open = p.entry_at == k.AT_OPEN
-    entry_bar = signal + 1 if at_open else signal
-    levels = Levels(entry.stop_kind, entry.stop_value, entry.target_kind, entry.target_value, entry.size)
-    placed = order_after(p, x, levels, False, side, signal, atr, p.capital)
-    if placed.skip >= 0:
-        return placed.skip
-    first = entry_bar if at_open else entry_bar + 1
-    event = min(deadline(p, entry_bar, n), (n - 1) * 8 + 7)
-    if bar_by_bar:
-        leave_dense(p, x, trade, side, placed, entry_bar, first, event)
+    if bit(x.session, t):
+        return k.AT_SESSION_END
+    return k.BLACKOUT if bit(x.blackout, t if at_close else t + 1) else -1
+
+
+@njit(**INNER)
+def want(x, n, p, entry, s, t, side, adds):
+    """An entry signal at the close of bar `t` that may act."""
+    code = refusal(x, n, p, t)
+    if code >= 0:
+        skip(s, code)
+    elif p.order != k.MARKET:
+        place(x, p, s, t, side)
+    elif p.entry_at == k.AT_CLOSE:
+        fill(x, p, entry, s, t, t, side, read(x.close, t), k.MARKET, 0)
     else:
-        leave(p, x, trade, side, placed, entry_bar, first, event)
-    return -1
+        s.entering, s.entering_signal, s.adds = side, t, adds
+
+
+@njit(**INNER)
+def place(x, p, s, t, side):
+    """A resting order from the signal at `t`; it is live from the next row on."""
+    atr, long = optional(x.atr, t), side > 0
+    direction = -side if p.order == k.LIMIT else side
+    rule = optional(x.long_order if long else x.short_order, t)
+    price = level(p.order_kind, p.order_value, read(x.close, t), direction, atr, 0.0, rule)
+    limit = price
+    if p.order == k.STOP_LIMIT:
+        limit = level(p.limit_kind, p.limit_value, price, side, atr, 0.0, optional(x.long_limit if long else x.short_limit, t))
+    if np.isnan(price) or np.isnan(limit):
+        return skip(s, k.NAN_LEVEL)
+    s.order_side, s.order_signal, s.armed = side, t, 0
+    s.order_level, s.order_limit = price, limit
+    s.order_last = t + p.valid_bars if p.valid_bars > 0 else NEVER
+
+
+@njit(**INNER)
+def tend(x, n, s, t):
+    """What ends a resting order at the close of bar `t`."""
+    side, wanted = s.order_side, wants(x, t)
+    if s.alone != 0 and wanted == side:
+        wanted = 0
+    code = -1
+    if t >= s.order_last:
+        code = k.EXPIRED
+    elif bit(x.session, t) or bit(x.long_exit if side > 0 else x.short_exit, t) or wanted == -side:
+        code = k.CANCELLED
+    elif wanted != 0:
+        code = k.REPLACED
+    elif t == n - 1:
+        code = k.AT_END
+    if code >= 0:
+        s.order_side = 0
+        skip(s, code)
+
+
+@njit(**INNER)
+def refresh(x, n, s, t):
+    """Keep the next set bit at or after `t` of each mask, so that a mask is read through once however many trades there are."""
+    if s.next_long_entry < t:
+        s.next_long_entry = next_bit_at(x.long_entry, t, n)
+    if s.next_short_entry < t:
+        s.next_short_entry = next_bit_at(x.short_entry, t, n)
+    if s.next_long_exit < t:
+        s.next_long_exit = next_bit_at(x.long_exit, t, n)
+    if s.next_short_exit < t:
+        s.next_short_exit = next_bit_at(x.short_exit, t, n)
+    if s.next_session < t:
+        s.next_session = next_bit_at(x.session, t, n)
+
+
+@njit(**INNER)
+def next_bar(x, n, p, s, t):
+    """The first bar at or after `t` on which anything can happen, or `n`; the position's extreme is carried over the bars before it."""
+    if t >= n or s.leaving != 0 or s.entering != 0:
+        return t
+    if s.side != 0:
+        return next_in_position(x, n, p, s, t)
+    if s.order_side != 0:
+        return next_for_order(x, n, p, s, t)
+    if s.alone != 0:
+        return n
+    start = max(t, s.flat_until)
+    if s.next_long_entry < start:
+        s.next_long_entry = next_bit_at(x.long_entry, start, n)
+    if s.next_short_entry < start:
+        s.next_short_entry = next_bit_at(x.short_entry, start, n)
+    return min(s.next_long_entry, s.next_short_entry)
+
+
+@njit(**INNER)
+def next_in_position(x, n, p, s, t):
+    """With a position: a signal, the time or session exit, the last bar, or the first touch of a level before them."""
+    refresh(x, n, s, t)
+    long = s.side > 0
+    end = min(n - 1, s.next_session)
+    end = min(end, s.next_long_exit if long else s.next_short_exit)
+    if p.on_opposite != k.IGNORE:
+        end = min(end, s.next_short_entry if long else s.next_long_entry)
+    if s.alone == 0 and s.legs < p.pyramiding:
+        end = min(end, s.next_long_entry if long else s.next_short_entry)
+    if p.max_bars > 0:
+        end = min(end, max(t, s.entry_bar + p.max_bars))
+    if p.trail_kind != k.NONE or p.even_kind != k.NONE:
+        return first_moving_touch(x, p, s, t, end)
+    stop, _ = effective_stop(p, s, s.extreme)
+    down, up = (stop, s.target) if long else (s.target, stop)
+    down = down if down > 0.0 else -INF  # prices are positive, so an unlevered account is never liquidated long
+    return first_touch(x, s, t, end, down, up)
+
+
+@njit(**INNER)
+def next_for_order(x, n, p, s, t):
+    """With a resting order: what may end it, or the first touch of its level before that."""
+    refresh(x, n, s, t)
+    long = s.order_side > 0
+    end = min(min(n - 1, s.next_session), s.order_last)
+    end = min(end, s.next_long_exit if long else s.next_short_exit)
+    end = min(end, s.next_short_entry if long else s.next_long_entry)
+    if s.alone == 0:
+        end = min(end, s.next_long_entry if long else s.next_short_entry)
+    falls = p.order == k.LIMIT or s.armed != 0
+    reach = s.order_limit if s.armed != 0 else s.order_level
+    return first_touch(x, s, t, end, reach, INF) if falls == long else first_touch(x, s, t, end, -INF, reach)
+
+
+@njit(**INNER)
+def first_moving_touch(x, p, s, t, end):
+    """`first_touch` with a stop that follows the best price of the bars before. A block is skipped when its range stays clear even of the
+    stop that its own best price would raise."""
+    long = s.side > 0
+    while t < end:
+        size = 4096
+        while size > 1 and not (t & (size - 1) == 0 and t + size <= end and clear(x, p, s, t, size)):
+            size >>= 3
+        if size > 1:
+            low, high = block_range(x, t, size)
+            take(s, low, high)
+            s.extreme = better(s, high if long else low)
+            t += size
+            continue
+        stop = min(end, (t | 7) + 1)
+        while t < stop:
+            low, high = read(x.low, t), read(x.high, t)
+            against, best = (low, high) if long else (high, low)
+            extreme = better(s, best)
+            level = trailed_stop(p, s, s.extreme, extreme if p.trail_same_bar != 0 else s.extreme)[0]
+            if s.side * (against - level) <= 0.0 or s.side * (best - s.target) >= 0.0:
+                return t
+            take(s, low, high)
+            s.extreme = extreme
+            t += 1
+    return end
+
+
+@njit(**INNER)
+def block_range(x, t, size):
+    """Lowest low and highest high of the block of `size` bars at `t`."""
+    if size == 8:
+        return read(x.low8, t >> 3), read(x.high8, t >> 3)
+    if size == 64:
+        return read(x.low0, t >> 6), read(x.high0, t >> 6)
+    if size == 512:
+        return read(x.low512, t >> 9), read(x.high512, t >> 9)
+    return read(x.low1, t >> 12), read(x.high1, t >> 12)
+
+
+@njit(**INNER)
+def clear(x, p, s, t, size):
+    """Whether the block of `size` bars at `t` touches neither the target nor the stop, wherever in it the best price is."""
+    low, high = block_range(x, t, size)
+    against, best = (low, high) if s.side > 0 else (high, low)
+    stop, _ = effective_stop(p, s, better(s, best))
+    return s.side * (against - stop) > 0.0 and s.side * (best - s.target) < 0.0
+
+
+@njit(**INNER)
+def take(s, low, high):
+    """A range that the position was open through."""
+    s.lowest = low if low < s.lowest else s.lowest
+    s.highest = high if high > s.highest else s.highest
 
 
 @njit(**OPTIONS)
-def walk_list(x, entries, atr, p, bar_by_bar, ledger, codes, start, end):
-    """positions=list, entries [start, end): row i of `ledger` is entry i's trade where `codes[i]` is -1. Threads share the entries."""
+def walk(x, n, p, entry, s, bar_by_bar):
+    """positions=single; returns the number of ledger rows."""
+    begin(s, p, 0)
+    t = 0 if bar_by_bar else next_bar(x, n, p, s, 0)
+    while t < n:
+        step(x, n, p, entry, s, t)
+        t = t + 1 if bar_by_bar else next_bar(x, n, p, s, t + 1)
+    return s.row
+
+
+@njit(**INNER)
+def ride(x, n, p, entry, s, bar_by_bar, signal, side):
+    """One entry alone, from its signal to its last exit; its rows start at `s.row`."""
+    want(x, n, p, entry, s, signal, side, 0)
+    t = signal + 1
+    while t < n and (s.side != 0 or s.order_side != 0 or s.entering != 0):
+        if not bar_by_bar:
+            t = next_bar(x, n, p, s, t)
+        step(x, n, p, entry, s, t)
+        t += 1
+
+
+@njit(**INNER)
+def fetch_entry(x, t):
+    """Ask for what a trade that begins at bar `t` reads first."""
+    for column in (x.open, x.close, x.low, x.high):
+        prefetch(column, t + 1)
+    for blocks in (x.low8, x.high8):
+        prefetch(blocks, (t + 1) >> 3)
+        prefetch(blocks, ((t + 1) >> 3) + 7)
+
+
+@njit(**OPTIONS)
+def walk_list(x, n, p, entries, s, bar_by_bar, rows, width, start, end):
+    """positions=list, entries [start, end): those of entry i are the `rows[i]` rows of the ledger from `i * width`. `entries` is the
+    address of ENTRY records. Threads share them."""
+    begin(s, p, 1)
     for i in range(start, end):
-        codes[i] = run_entry(x, entries[i], atr, p, bar_by_bar, ledger[i])
+        if i + AHEAD < end:
+            fetch_entry(x, entry_at(entries, i + AHEAD).bar)
+        entry = entry_at(entries, i)
+        s.equity, s.row, s.next_session = p.capital, i * width, -1
+        ride(x, n, p, entry, s, bar_by_bar, entry.bar, 1 if entry.side == k.LONG else -1)
+        rows[i] = s.row - i * width
 
 
-@njit(**OPTIONS)
-def keep_open(exits, held, fill):
-    """Keep the events after `fill`; how many they are."""
+@njit(**INNER)
+def keep_open(left, held, fill):
+    """Keep the trades that left after `fill`; how many they are."""
     kept = 0
     for i in range(held):
-        if exits[i] > fill:
-            exits[kept] = exits[i]
+        if left[i] > fill:
+            left[kept] = left[i]
             kept += 1
     return kept
 
 
 @njit(**OPTIONS)
-def overlap(x, masks, atr, p, bar_by_bar, ledger, skipped, exits):
-    """positions=overlapping: rows of `ledger` in the order of their signals; returns their number.
+def overlap(x, n, p, entry, s, base, bar_by_bar, left):
+    """positions=overlapping: ledger rows in the order of their signals; returns their number.
 
-    Trades meet only in `max_open`: open at a fill are those whose exit comes after it, and exits of that open (or close) come first.
-    `exits` (int64, shape (max_open,)) holds the exit events of the trades that may still be open.
+    Trades meet only in `max_open`: open at a fill are those that leave after it, and exits of that open (or close) come first. `left`
+    (int64, shape (max_open,)) holds when those that may still be open leave. `base` keeps the next signals at the start of a trade.
     """
-    n = len(x.close)
-    at_open, levels = p.entry_at == k.AT_OPEN, levels_of(p)
-    m, at, held = 0, 0, 0
+    begin(s, p, 1)
+    begin(base, p, 1)
+    at, held = 0, 0
     while True:
-        signal = min(next_bit(masks.long_entry, at, n), next_bit(masks.short_entry, at, n))
-        if signal >= n - 1:
-            skipped[k.AT_END] += 1 if signal < n else 0
-            return m
+        refresh(x, n, base, at)
+        signal = min(base.next_long_entry, base.next_short_entry)
+        if signal >= n:
+            return s.row
         at = signal + 1
-        side = 1 if bit(masks.long_entry, signal) else -1
-        entry_bar = signal + 1 if at_open else signal
-        fill = entry_bar * 8 + (2 if at_open else 6)
-        if p.max_open > 0:
-            held = keep_open(exits, held, fill)
+        if p.max_open > 0 and refusal(x, n, p, signal) < 0:
+            held = keep_open(left, held, 2 * at if p.entry_at == k.AT_OPEN else 2 * signal + 1)
             if held >= p.max_open:
-                skipped[k.MAX_OPEN] += 1
+                skip(s, k.MAX_OPEN)
                 continue
-        placed = order_after(p, x, levels, False, side, signal, atr, p.capital)
-        if placed.skip >= 0:
-            skipped[placed.skip] += 1
-            continue
-        first = entry_bar if at_open else entry_bar + 1
-        own, against = (masks.long_exit, masks.short_entry) if side > 0 else (masks.short_exit, masks.long_entry)
-        event = min(signal_event(p, own, against, first, n), min(deadline(p, entry_bar, n), (n - 1) * 8 + 7))
-        if bar_by_bar:
-            event, _ = leave_dense(p, x, ledger[m], side, placed, entry_bar, first, event)
-        else:
-            event, _ = leave(p, x, ledger[m], side, placed, entry_bar, first, event)
-        if p.max_open > 0:
-            exits[held] = event
+        side = 1 if base.next_long_entry == signal else -1
+        refresh(x, n, base, at)
+        s.next_long_entry, s.next_long_exit, s.next_session = base.next_long_entry, base.next_long_exit, base.next_session
+        s.next_short_entry, s.next_short_exit = base.next_short_entry, base.next_short_exit
+        s.equity, row = p.capital, s.row
+        ride(x, n, p, entry, s, bar_by_bar, signal, side)
+        if p.max_open > 0 and s.row > row:
+            left[held] = s.left_at
             held += 1
-        m += 1

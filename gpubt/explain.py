@@ -1,0 +1,199 @@
+"""Why a trade is what it is: one position of a run folder, played again by the plain-Python reference with every event told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpubt.errors import DataError, GpubtError, InputError
+from gpubt.simulate import layout as k
+from gpubt.simulate import reference
+from gpubt.simulate.reference_orders import Bars as PlainBars
+
+if TYPE_CHECKING:
+    from gpubt.config import Config
+    from gpubt.data.bars import Bars
+
+SAME = ("entry_bar", "exit_bar", "entry_price", "exit_price", "units", "pnl")
+CANDIDATES = 100_000  # signals that may have placed a resting order
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened in bar `bar`: a name of `Simulation.log`, and its numbers."""
+
+    bar: int
+    name: str
+    numbers: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`rows` of the ledger (as in trades.parquet), the `signal` bar, and the `events` of the position in order."""
+
+    config: Config
+    bars: Bars
+    rows: list[dict[str, Any]]
+    signal: int
+    events: list[Event]
+
+
+class Column(Sequence[float]):
+    """An array that gives Python floats."""
+
+    def __init__(self, values: NDArray[np.float64]) -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, t: Any) -> Any:
+        return float(self._values[t])
+
+
+def explain(folder: Path, position: int, symbol: str | None = None) -> Explanation:
+    """Position `position` of the run in `folder`. Raises InputError, DataError where the run or its bars can't be read again, GpubtError
+    where the events do not give the ledger's rows."""
+    config, trades, digest = _run(folder)
+    rows = [row for row in trades if row["position"] == position and symbol in (None, row["symbol"])]
+    if len({row["symbol"] for row in rows}) > 1:
+        raise InputError(f"--symbol must be given: position {position} is of {', '.join(sorted({row['symbol'] for row in rows}))}")
+    if not rows:
+        last = max((row["position"] for row in trades if symbol in (None, row["symbol"])), default=None)
+        raise InputError(f"--trade must be in [0, {last}], got {position}" if last is not None else "the run has no trades")
+    if config.data.symbols is not None:
+        config = replace(config, data=replace(config.data, symbol=rows[0]["symbol"], symbols=None))
+        digest = None
+    rows = sorted(rows, key=lambda row: row["leg"])
+    before = [row for row in trades if row["symbol"] == rows[0]["symbol"] and row["position"] < position]
+    bars, inputs = _inputs(config, digest)
+    for signal, entry in _candidates(config, bars, rows, before, inputs):
+        events = _replay(config, inputs, rows, before, signal, entry)
+        if events is not None:
+            return Explanation(config, bars, rows, signal, events)
+    raise GpubtError(f"position {position} of {folder} can't be played again: no signal gives its rows")
+
+
+def _run(folder: Path) -> tuple[Config, list[dict[str, Any]], str | None]:
+    import json
+
+    import pyarrow.parquet as pq
+    from omegaconf import OmegaConf
+
+    from gpubt.compose import configuration
+    from gpubt.records.folder import CONFIG, SUMMARY, TRADES
+
+    missing = [name for name in (CONFIG, TRADES, SUMMARY) if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"RUN must be the folder of a finished run, got {str(folder)!r}, which has no {' and no '.join(missing)}")
+    given: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    return configuration(given), pq.read_table(folder / TRADES).to_pylist(), summary.get("data_digest")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the reference reads."""
+
+    bars: PlainBars
+    signals: reference.Signals
+    levels: dict[str, Column]
+    rungs: list[dict[str, Any]]
+    params: dict[str, Any]
+    entries: list[dict[str, Any]] | None
+
+
+def _inputs(config: Config, digest: str | None) -> tuple[Bars, Inputs]:
+    """The bars of the run, read again, and its signals and levels, computed again."""
+    from gpubt.backends.cpu import CpuBackend
+    from gpubt.data.detail import load_detail
+    from gpubt.data.rows import resolve_rows
+    from gpubt.data.source import open_source
+    from gpubt.data.validate import validate
+    from gpubt.indicators.cache import IndicatorCache
+    from gpubt.simulate.entries import load_entries
+    from gpubt.simulate.inputs import calendars
+    from gpubt.simulate.parameters import parameters, rungs
+    from gpubt.strategy.plan import plan
+
+    planned, source = plan(config), open_source(config.data, config.seed)
+    lo, hi = resolve_rows(source, config.data)
+    bars, report = validate(source.read(lo, hi, planned.columns), lo, hi, config.data.validation, source.findings)
+    if digest is not None and report.digest != digest:
+        raise DataError(f"the bars are no longer those of the run: data_digest {report.digest[:16]}, then {digest[:16]}")
+    detail = load_detail(config, bars) if config.sim.detail.path else None
+    backend = CpuBackend(config.backend.threads)
+    market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"})
+    cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))
+    masks = calendars(config, bars, backend)
+    if planned.program:
+        masks |= backend.scan(planned.program, {one: cache.get(one) for one in planned.series}, bars.n)
+    flags = {name: np.unpackbits(mask.view(np.uint8), bitorder="little")[: bars.n] for name, mask in masks.items()}
+    none = np.zeros(bars.n, np.uint8)
+    signals = reference.Signals(**{name: flags.get(name, none) for name in k.MASKS})  # type: ignore[arg-type]
+    entries = None if planned.program else _records(load_entries(config, bars.time, bars.symbol))
+    plain = PlainBars(Column(bars.open), Column(bars.high), Column(bars.low), Column(bars.close))
+    if detail:
+        plain.finer = PlainBars(Column(detail.open), Column(detail.high), Column(detail.low), Column(detail.close))
+        plain.first = detail.first.tolist()
+    levels = {name: Column(cache.get(one)) for name, one in planned.levels.items()}
+    return bars, Inputs(plain, signals, levels, _records(rungs(config)), _records(parameters(config, bars.spacing))[0], entries)
+
+
+def _records(records: NDArray[Any]) -> list[dict[str, Any]]:
+    return [dict(zip(records.dtype.names or (), row, strict=True)) for row in records.tolist()]
+
+
+def _candidates(
+    config: Config, bars: Bars, rows: list[dict[str, Any]], before: list[dict[str, Any]], inputs: Inputs
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Bars whose signal may have led to the entry, the latest first; in a table of entries with the row."""
+    filled, side = rows[0]["entry_bar"], k.LONG if rows[0]["side"] == "long" else k.SHORT
+    at = [filled] if config.entry.at == "close" else [filled - 1]
+    if config.entry.order != "market":
+        first = max((row["exit_bar"] for row in before), default=0) - 1 if config.positions == "single" else 0
+        signals = inputs.signals.long_entry if side == k.LONG else inputs.signals.short_entry
+        first = max(first, 0, filled - CANDIDATES)
+        at = (np.flatnonzero(np.asarray(signals[first:filled])) + first)[::-1].tolist()
+        if inputs.entries is not None:
+            at = sorted({entry["bar"] for entry in inputs.entries if entry["bar"] < filled}, reverse=True)
+    for signal in at:
+        if inputs.entries is None:
+            yield signal, None
+        else:
+            yield from ((signal, entry) for entry in inputs.entries if entry["bar"] == signal and entry["side"] == side)
+
+
+def _replay(
+    config: Config, inputs: Inputs, rows: list[dict[str, Any]], before: list[dict[str, Any]], signal: int, entry: dict[str, Any] | None
+) -> list[Event] | None:
+    """The events from the signal to the last exit, if they give these rows."""
+    events: list[Event] = []
+
+    def log(t: int, name: str, numbers: dict[str, Any]) -> None:
+        events.append(Event(t, name, numbers))
+
+    kind = reference.Simulation if entry is None else reference.ListEntry
+    run = kind(inputs.bars, inputs.signals, inputs.levels, inputs.rungs, inputs.params, config.positions != "single", log)
+    if entry is not None:
+        run.entry = entry  # type: ignore[attr-defined]
+    if config.positions == "single":
+        for row in before:
+            run.equity += row["pnl"]
+    side = 1 if rows[0]["side"] == "long" else -1
+    log(signal, "signal", {"side": side, "close": inputs.bars.close[signal]})
+    run.want(signal, side, adds=False)
+    for t in range(signal + 1, rows[-1]["exit_bar"] + 1):
+        if run.rows or not (run.position or run.order or run.entering):
+            break
+        run.step(t)
+    got = run.rows[: len(rows)]
+    if len(got) != len(rows) or any(mine[name] != row[name] for mine, row in zip(got, rows, strict=True) for name in SAME):
+        return None
+    exits = [i for i, event in enumerate(events) if event.name == "exit"]
+    return events[: exits[len(rows) - 1] + 1]
