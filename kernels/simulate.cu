@@ -342,7 +342,7 @@ KERNEL simulate_overlapping(const u64 *table, i64 n, const Params *params, const
   *count = s.row;
 }
 
-// positions=list: one thread an entry, whose rows are the first rows[i] of `width` from i * width. codes[i]: why it was skipped, or -1; at most one
+// positions=list: one thread an entry, whose rows are the first rows[i] of `width` from i * width, its position i. codes[i]: why it was skipped, or -1; at most one
 // thing ends an entry without a position.
 KERNEL simulate_list(const u64 *table, i64 n, const Entry *entries, i64 count, const Params *p, const Rung *rungs, i64 bar_by_bar, Trade *ledger,
                      i64 width, i64 *rows, i64 *codes) {
@@ -351,6 +351,7 @@ KERNEL simulate_list(const u64 *table, i64 n, const Entry *entries, i64 count, c
     State s;
     i64 skipped[SKIPS] = {};
     begin_account(s, *p, rungs, 1, ledger + i * width, skipped);
+    s.positions = i;
     ride(x, *p, entries[i], s, bar_by_bar, entries[i].bar, entries[i].side == LONG ? 1 : -1);
     rows[i] = s.row;
     codes[i] = -1;

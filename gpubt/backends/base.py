@@ -214,22 +214,26 @@ def parameter_entry(params: NDArray[Any]) -> NDArray[Any]:
     return layout.record(layout.ENTRY, size=np.nan, **{name: params[name][0] for name in names})
 
 
-def by_entry(rows: NDArray[Any]) -> NDArray[Any]:
-    """Rows of trades that ran side by side, given in the order of their signals: sorted by entry bar, positions numbered anew. `position`
-    must differ between neighbouring positions."""
-    first = np.flatnonzero(np.append(True, np.diff(rows["position"]) != 0)) if len(rows) else np.zeros(0, np.int64)
-    lengths = np.diff(np.append(first, len(rows)))
-    order = np.argsort(rows["entry_bar"][first], kind="stable")
-    if (order[1:] < order[:-1]).any():
+def by_entry(rows: NDArray[Any], lengths: NDArray[np.int64] | None = None) -> NDArray[Any]:
+    """Rows of trades that ran side by side, given in the order of their signals: sorted by entry bar, positions numbered anew. `lengths`:
+    the rows of each, whose positions are numbered in the order given; without, they are where `position` changes."""
+    numbered = lengths is not None
+    if lengths is None:
+        first = np.flatnonzero(np.append(True, np.diff(rows["position"]) != 0)) if len(rows) else np.zeros(0, np.int64)
+        lengths = np.diff(np.append(first, len(rows)))
+    first = np.cumsum(lengths) - lengths
+    bars = rows["entry_bar"][first]
+    if (bars[1:] < bars[:-1]).any():
+        order, numbered = np.argsort(bars, kind="stable"), False
         rows = rows[np.concatenate([np.arange(first[i], first[i] + lengths[i]) for i in order])]
         lengths = lengths[order]
-    rows["position"] = np.repeat(np.arange(len(lengths)), lengths)
+    if not numbered:
+        rows["position"] = np.repeat(np.arange(len(lengths)), lengths)
     return rows
 
 
 def packed(ledger: NDArray[Any], counts: NDArray[np.int64], width: int) -> NDArray[Any]:
-    """The ledger of a table of entries: entry i has the first `counts[i]` of its `width` rows."""
+    """The ledger of a table of entries: entry i has the first `counts[i]` of its `width` rows, as position i."""
     if (counts != width).any():
         ledger = ledger[(np.arange(width) < counts[:, None]).ravel()]
-    ledger["position"] = np.repeat(np.arange(len(counts)), counts)
-    return by_entry(ledger)
+    return by_entry(ledger, counts if counts.all() else None)

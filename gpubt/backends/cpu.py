@@ -124,8 +124,11 @@ class CpuBackend(Backend):
         if parts == 1:
             work(0, items)
             return
-        with ThreadPoolExecutor(parts) as pool:
-            list(pool.map(work, bounds[:-1], bounds[1:]))
+        with ThreadPoolExecutor(parts - 1) as pool:
+            others = [pool.submit(work, *bounds[i : i + 2]) for i in range(1, parts)]
+            work(*bounds[:2])
+            for other in others:
+                other.result()
 
 
 def _state(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]) -> NDArray[Any]:

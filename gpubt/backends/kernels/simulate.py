@@ -429,19 +429,21 @@ def fetch_entry(x, t):
         prefetch(column, t + 1)
     for blocks in (x.low8, x.high8):
         prefetch(blocks, (t + 1) >> 3)
-        prefetch(blocks, ((t + 1) >> 3) + 7)
+        prefetch(blocks, ((t + 1) >> 3) + 8)
+    for blocks in (x.low0, x.high0):
+        prefetch(blocks, (t + 1) >> 6)
 
 
 @njit(**OPTIONS)
 def walk_list(x, n, p, entries, s, bar_by_bar, rows, width, start, end):
-    """positions=list, entries [start, end): those of entry i are the `rows[i]` rows of the ledger from `i * width`. `entries` is the
-    address of ENTRY records. Threads share them."""
+    """positions=list, entries [start, end): those of entry i are the `rows[i]` rows of the ledger from `i * width`, of position i.
+    `entries` is the address of ENTRY records. Threads share them."""
     begin(s, p, 1)
     for i in range(start, end):
         if i + AHEAD < end:
             fetch_entry(x, entry_at(entries, i + AHEAD).bar)
         entry = entry_at(entries, i)
-        s.equity, s.row, s.next_session = p.capital, i * width, -1
+        s.equity, s.row, s.positions, s.next_session = p.capital, i * width, i, -1
         ride(x, n, p, entry, s, bar_by_bar, entry.bar, 1 if entry.side == k.LONG else -1)
         rows[i] = s.row - i * width
 
