@@ -26,7 +26,6 @@ lint: $(VENV)/.dev  ## ruff and strict type checks
 
 bench: $(VENV)/.run  ## the benchmark pairs: agreement first, then times
 	$(BIN)/python -m bench.brackets
-	$(BIN)/python -m bench.brackets --wide
 
 fuzz: $(VENV)/.test  ## generated runs on all implementations: make fuzz N=100000 SEED=7
 	$(BIN)/python tests/fuzz.py $(N) --seed $(SEED)

@@ -13,14 +13,15 @@ from typing import Any
 RECORDS = Path(__file__).parent / "records"
 
 
-def paired(cases: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
-    """Median, minimum and maximum seconds of each case over `rounds`, after one warm-up call apart."""
+def paired(cases: dict[str, Callable[[], Any]], rounds: int, repeats: int = 1) -> dict[str, dict[str, float]]:
+    """Median, minimum and maximum seconds of each case over `rounds`, after one warm-up call apart. `repeats`: calls in a row a round; more
+    than one for cases of milliseconds, which would else find the caches full of the other cases' data."""
     first, times = {}, {name: [] for name in cases}  # type: dict[str, float], dict[str, list[float]]
     for name, case in cases.items():
         first[name] = seconds(case)
     for _ in range(rounds):
         for name, case in cases.items():
-            times[name].append(seconds(case))
+            times[name] += [seconds(case) for _ in range(repeats)]
     return {name: {"first_s": first[name], "median_s": statistics.median(t), "min_s": min(t), "max_s": max(t)} for name, t in times.items()}
 
 

@@ -12,27 +12,27 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench import brackets, rivals
-from bench.workloads import Brackets, bracket_parameters, entry_records
-from bench.workloads import brackets as workload
+from bench.workloads import BRACKETS, Brackets, bracket_parameters, entry_records, origin
 from gpubt.backends.base import Backend, Ledger
 from gpubt.simulate.layout import RUNG
 
 
 def simulate(backend: Backend, work: Brackets, mode: str) -> Ledger:
     return backend.simulate_list(
-        backend.upload(work.columns), {}, entry_records(work), {}, np.zeros(0, RUNG), bracket_parameters(work), mode
+        backend.upload(work.columns), {}, entry_records(work), work.levels, np.zeros(0, RUNG), bracket_parameters(work), mode
     )
 
 
 @pytest.mark.parametrize("mode", ["event", "bar"])
-def test_brackets_equal_a_plain_loop(backend: Backend, mode: str) -> None:
-    work = workload(200_000, trades=2_000)
+@pytest.mark.parametrize("name", BRACKETS)
+def test_brackets_equal_a_plain_loop(backend: Backend, name: str, mode: str) -> None:
+    work = BRACKETS[name](50_000, trades=500)
     trades = backend.trades(simulate(backend, work, mode))
     brackets.agree(work, rivals.run(work, rivals.loop, plain=True), trades)
 
 
 def test_the_published_figures_of_the_origin(backend: Backend) -> None:
-    work = workload()
+    work = origin()
     trades = backend.trades(simulate(backend, work, "event"))
     got: dict[str, Any] = brackets.origin_figures(trades)
     assert (got["stops"], got["targets"], got["timeouts"]) == (11_808, 5_890, 2)
