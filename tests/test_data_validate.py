@@ -151,3 +151,14 @@ FILES = {"btcusdt_binance_1m_2017-2025": 35, "nflx_15m_2017-2023": 1662, "gbpusd
 def test_real_files_are_sound(name: str) -> None:
     source = ParquetSource(SHARED / f"{name}.parquet")
     assert validate(source.read(0, source.rows_available), 0, source.rows_available)[1].gaps == FILES[name]
+
+
+def test_only_bars_that_nobody_can_change_are_looked_at_once() -> None:
+    table = pa.table({("timestamp" if name == "time" else name): column[:100] for name, column in BARS.columns().items()})
+    kept = Bars.from_arrow(table)
+    part = open_source(Data(), 0, kept).read(10, 90)
+    assert kept.read_only and part.read_only and validate(part, 10, 90) is validate(open_source(Data(), 0, kept).read(10, 90), 10, 90)
+    own = Bars("OWN", **{name: column.copy() for name, column in kept.columns().items()})  # type: ignore[arg-type]
+    before = validate(own, 0, 100)[1]
+    own.high[7] += 1.0
+    assert validate(own, 0, 100)[1].digest != before.digest == validate(kept, 0, 100)[1].digest

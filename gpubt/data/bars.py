@@ -18,7 +18,8 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 class Bars:
     """`n` bars of `symbol`. Columns are C-contiguous, shape `(n,)`; `time` is the bar's open in nanoseconds UTC.
 
-    `volume` is None when it was not asked for, NaN where the source has none. Nothing is checked here: see `validate`.
+    `volume` is None when it was not asked for, NaN where the source has none. Nothing is checked here: see `validate`, which checks bars
+    whose columns are all read-only once, however many runs use them.
     """
 
     symbol: str
@@ -47,6 +48,16 @@ class Bars:
         """Nanoseconds between bars: see `spacing`."""
         return spacing(self.time)
 
+    @property
+    def read_only(self) -> bool:
+        """Whether no column can be written to, so that what is known about the bars stays true."""
+        return not any(column.flags.writeable for column in self.columns().values())
+
+    @cached_property
+    def known(self) -> dict[Any, Any]:
+        """Parts of these bars and what validation said of them, kept for the next run."""
+        return {}
+
     def columns(self) -> dict[str, NDArray[Any]]:
         """The loaded columns by name, `time` first."""
         columns: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in ("time", *PRICES)}
@@ -54,7 +65,7 @@ class Bars:
 
     @classmethod
     def from_arrow(cls, table: Any, symbol: str = "BARS", *, columns: Mapping[str, str] | None = None, time_zone: str = "UTC") -> Bars:
-        """A copy of anything with `__arrow_c_stream__` (a table of pyarrow, polars, pandas, ...).
+        """A read-only copy of anything with `__arrow_c_stream__` (a table of pyarrow, polars, pandas, ...).
 
         Columns are found as in a Parquet file: timestamp (or time, datetime, date), open, high, low, close and, if there, volume, or
         as `columns` says (field to column). Times are timestamps, dates, ISO text or numbers since 1970 whose unit each value tells;
@@ -73,6 +84,8 @@ class Bars:
             for chunk in table.column(name).chunks:
                 fill(loaded[field][row : row + len(chunk)], chunk, name, row, time_zone)
                 row += len(chunk)
+        for column in loaded.values():
+            column.flags.writeable = False
         return cls(symbol, **loaded)
 
 

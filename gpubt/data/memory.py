@@ -49,5 +49,9 @@ class BarsSource:
         """Rows `lo` to `hi` (exclusive). Raises DataError when a rule reads a volume that the bars don't have."""
         if "volume" in columns and self._bars.volume is None:
             raise DataError(f"bars of {self.symbol} have no volume, which a rule reads")
-        kept = {name: column[lo:hi] for name, column in self._bars.columns().items() if name != "volume" or "volume" in columns}
-        return Bars(self.symbol, **kept)
+        key = lo, hi, "volume" in columns
+        if key not in self._bars.known:
+            kept = {name: column[lo:hi] for name, column in self._bars.columns().items() if name != "volume" or "volume" in columns}
+            self._bars.known[key] = Bars(self.symbol, **kept)
+        part: Bars = self._bars.known[key]
+        return part

@@ -79,8 +79,19 @@ def validate(bars: Bars, lo: int, hi: int, policies: Validation | None = None, b
 
     By default times out of order or twice, prices that are NaN, infinite or not positive, a high below its low, and an open or close
     outside [low, high] (searches that skip blocks by their lows and highs rely on it) raise DataError: class, count, first row and its
-    time. Bars of a class whose policy is drop are left out, whole, and counted.
+    time. Bars of a class whose policy is drop are left out, whole, and counted. Read-only bars are looked at once.
     """
+    key = lo, hi, repr(policies), behind
+    if key not in bars.known:
+        checked = _checked(bars, lo, hi, policies, behind)
+        if not bars.read_only:
+            return checked
+        bars.known[key] = checked
+    kept: tuple[Bars, DataReport] = bars.known[key]
+    return kept
+
+
+def _checked(bars: Bars, lo: int, hi: int, policies: Validation | None, behind: tuple[Finding, ...]) -> tuple[Bars, DataReport]:
     report, wrong = survey(bars, lo, hi, policies)
     if report.errors():
         raise DataError(_message(bars, report))
