@@ -46,7 +46,7 @@ def measure(name: str, work: Brackets, rounds: int) -> None:
     cases: dict[str, Any] = {
         plain: lambda: rivals.run(work, compiled),
         "gpubt, full ledger": lambda: run("event"),
-        "gpubt block index, once": lambda: backend.upload(work.columns),
+        "gpubt block index, once": lambda: backend.upload(work.columns).prices.made,
     }
     event, dense = backend.trades(run("event")), backend.trades(run("bar"))
     assert ledger_digest([event]) == ledger_digest([dense])

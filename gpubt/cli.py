@@ -56,9 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _process(arguments: list[str]) -> int:
     """`main` as all that this process does: what it imports is never garbage, so looking for some there, and freeing it at the end, only
-    takes time (0.3 s of a run of one second)."""
+    takes time (0.3 s of a run of one second). The system's allocator reads Parquet as fast as Arrow's own and gives memory back."""
     import gc
 
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     gc.set_threshold(200_000, 20, 20)
     status = main(arguments)
     gc.freeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,7 +116,7 @@ def _inputs(config: Config, digest: str | None) -> tuple[Bars, Inputs]:
     from gpubt.data.rows import resolve_rows
     from gpubt.data.source import open_source
     from gpubt.data.validate import validate
-    from gpubt.indicators.cache import IndicatorCache
+    from gpubt.indicators.cache import IndicatorCache, Passes
     from gpubt.simulate.entries import load_entries
     from gpubt.simulate.inputs import calendars
     from gpubt.simulate.parameters import parameters, rungs
@@ -130,9 +131,10 @@ def _inputs(config: Config, digest: str | None) -> tuple[Bars, Inputs]:
     backend = CpuBackend(config.backend.threads)
     market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"})
     cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))
+    fetch = Passes(cache, planned.passes(), nullcontext)
     masks = calendars(config, bars, backend)
     if planned.program:
-        masks |= backend.scan(planned.program, {one: cache.get(one) for one in planned.series}, bars.n)
+        masks |= backend.scan(planned.program, fetch, bars.n)
     flags = {name: np.unpackbits(mask.view(np.uint8), bitorder="little")[: bars.n] for name, mask in masks.items()}
     none = np.zeros(bars.n, np.uint8)
     signals = reference.Signals(**{name: flags.get(name, none) for name in k.MASKS})  # type: ignore[arg-type]
@@ -141,7 +143,7 @@ def _inputs(config: Config, digest: str | None) -> tuple[Bars, Inputs]:
     if detail:
         plain.finer = PlainBars(Column(detail.open), Column(detail.high), Column(detail.low), Column(detail.close))
         plain.first = detail.first.tolist()
-    levels = {name: Column(cache.get(one)) for name, one in planned.levels.items()}
+    levels = {name: Column(array) for name, array in zip(planned.levels, fetch(tuple(planned.levels.values())), strict=True)}
     return bars, Inputs(plain, signals, levels, _records(rungs(config)), _records(parameters(config, bars.spacing))[0], entries)
 
 

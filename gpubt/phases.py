@@ -34,14 +34,14 @@ def _range(name: str, counts: dict[str, int]) -> AbstractContextManager[Any]:
 class Phases:
     """Seconds and calls of each phase, in the order of first use.
 
-    A phase inside another one is a range in the profiler's timeline, but its time belongs to the outer phase, so that the recorded
-    seconds add up to the time of the run. One object belongs to one run and one thread.
+    The time of a phase inside another one is the inner one's alone, so that the recorded seconds add up to the time of the run.
+    One object belongs to one run and one thread.
     """
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
         self._calls: dict[str, int] = {}
-        self._depth = 0
+        self._within: list[float] = []  # seconds of phases inside each open one, the outermost first
 
     @contextmanager
     def phase(self, name: str, wait: Callable[[], None] | None = None, **counts: int) -> Iterator[None]:
@@ -50,11 +50,9 @@ class Phases:
         `counts`, such as `bars=n, sets=1`, say how much work it is; the first is the range's payload. An exception is recorded as time
         spent, closes the range and passes on.
         """
-        outermost = self._depth == 0
-        if outermost:
-            self._seconds.setdefault(name, 0.0)
-            self._calls[name] = self._calls.get(name, 0) + 1
-        self._depth += 1
+        self._seconds.setdefault(name, 0.0)
+        self._calls[name] = self._calls.get(name, 0) + 1
+        self._within.append(0.0)
         start = perf_counter()
         try:
             with _range(name, counts):
@@ -62,9 +60,10 @@ class Phases:
                 if wait is not None:
                     wait()
         finally:
-            self._depth -= 1
-            if outermost:
-                self._seconds[name] += perf_counter() - start
+            elapsed = perf_counter() - start
+            self._seconds[name] += elapsed - self._within.pop()
+            if self._within:
+                self._within[-1] += elapsed
 
     def record(self) -> dict[str, dict[str, float | int]]:
         """`{"scan": {"seconds": 0.01, "calls": 1}, ...}`, for the benchmark record."""

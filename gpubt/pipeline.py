@@ -62,7 +62,7 @@ def run_one(
     from gpubt.data.source import open_source
     from gpubt.data.threads import aside
     from gpubt.data.validate import validate
-    from gpubt.indicators.cache import IndicatorCache
+    from gpubt.indicators.cache import IndicatorCache, Passes
     from gpubt.metrics import account
     from gpubt.phases import Phases
     from gpubt.records import log as events
@@ -90,21 +90,24 @@ def run_one(
         detail = load_detail(config, bars) if config.sim.detail.path else None
     with phase("transfer", wait=backend.wait, bars=bars.n):
         market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"}, detail)
-    with phase("indicators", wait=backend.wait, bars=bars.n):
+    making = partial(phase, "indicators", wait=backend.wait, bars=bars.n)
+    with making():
         cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))
-        series = {one: cache.get(one) for one in planned.series}
-        levels = {name: cache.get(one) for name, one in planned.levels.items()}
+        fetch = Passes(cache, planned.passes(), making)
     entries = None
     with phase("scan", wait=backend.wait, bars=bars.n):
         masks = calendars(config, bars, backend)
         if planned.program:
-            masks |= backend.scan(planned.program, series, bars.n)
+            masks |= backend.scan(planned.program, fetch, bars.n)
         else:
             entries = load_entries(config, bars.time, bars.symbol)
+        levels = dict(zip(planned.levels, fetch(tuple(planned.levels.values())), strict=True))
     run = partial(backend.run, market, masks, entries, levels, rungs(config), mode=config.sim.mode, positions=config.positions)
     policies = [parameters(config, bars.spacing, policy) for policy in same_bar_policies(config)]
     with phase("simulate", wait=backend.wait, bars=bars.n, sets=len(policies)):
         ledger, *others = map(run, policies)
+        del levels, run
+        fetch(())
     with phase("metrics", wait=backend.wait, bars=bars.n):
         trades = backend.trades(ledger)
         digest = aside(ledger_digest, [trades])

@@ -32,7 +32,8 @@ class ReferenceBackend(Backend):
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         return indicators.compute(name, inputs, first, params)
 
-    def _scan(self, program: Any, series: Mapping[Any, Array], n: int) -> dict[str, Array]:
+    def _scan(self, program: Any, fetch: Any, n: int) -> dict[str, Array]:
+        series = dict(zip(program.series(), fetch(program.series()), strict=True))
         return evaluate(compile_strategy(self.config.strategy, self.config.cross, dict(level_texts(self.config))), series.__getitem__, n)
 
     def _no_signal(self, n: int) -> Array:

@@ -67,11 +67,15 @@ def test_seconds_and_calls_in_the_order_of_first_use() -> None:
     assert run.total() == sum(phase["seconds"] for phase in record.values())
 
 
-def test_an_inner_phase_belongs_to_the_outer_one() -> None:
+def test_the_time_of_an_inner_phase_is_its_own() -> None:
     run = Phases()
-    with run.phase("write"), run.phase("transfer"), run.phase("write"):
-        pass
-    assert {name: phase["calls"] for name, phase in run.record().items()} == {"write": 1}
+    with run.phase("scan"):
+        time.sleep(0.002)
+        with run.phase("indicators"), run.phase("write"):
+            time.sleep(0.02)
+    record = run.record()
+    assert list(record) == ["scan", "indicators", "write"] and all(phase["calls"] == 1 for phase in record.values())
+    assert record["write"]["seconds"] >= 0.02 > 0.015 > record["scan"]["seconds"] >= 0.002 and record["indicators"]["seconds"] < 0.01
 
 
 def test_the_wait_counts_and_runs_only_after_success() -> None:

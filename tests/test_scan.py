@@ -123,7 +123,9 @@ def backends() -> dict[str, tuple[Callable[..., Any], Callable[..., Any]]]:
 def scanned(name: str, signals: Signals, arrays: Mapping[Series, NDArray[np.float64]], n: int) -> Masks:
     """The signals that backend `name` finds."""
     compare, combine = backends()[name]
-    masks = p.run(lower(signals), arrays, lambda *args: compare(*args, n), lambda *args: combine(*args, n))
+    masks = p.run(
+        lower(signals), lambda series: [arrays[one] for one in series], lambda *args: compare(*args, n), lambda *args: combine(*args, n)
+    )
     assert list(masks) == [key for key in KEYS if getattr(signals, key) is not None]
     return {key: unpacked(masks[key], n) if key in masks else np.zeros(n, bool) for key in KEYS}
 

@@ -14,8 +14,7 @@ from gpubt.simulate import layout
 
 if TYPE_CHECKING:
     from gpubt.data.detail import Detail
-    from gpubt.indicators.series import Series
-    from gpubt.strategy.program import MaskProgram
+    from gpubt.strategy.program import Fetch, MaskProgram
 
 Array = Any  # numpy.ndarray or a device array
 SIGNALS = layout.MASKS[:4]
@@ -67,9 +66,9 @@ class Backend(ABC):
         """The indicator `name` over `inputs`, whose first `first` values are NaN; float64, as long as they are."""
         return self._indicator(name, inputs, first, params)
 
-    def scan(self, program: MaskProgram, series: Mapping[Series, Array], n: int) -> dict[str, Array]:
-        """The four signal masks, 64 bars a word, `n // 64 + 1` words each."""
-        masks = self._scan(program, series, n)
+    def scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
+        """The four signal masks, 64 bars a word, `n // 64 + 1` words each. `fetch` gives the arrays of the series of one pass."""
+        masks = self._scan(program, fetch, n)
         return {name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS}
 
     def place(self, series: NDArray[np.float64]) -> Array:
@@ -162,7 +161,7 @@ class Backend(ABC):
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array: ...
 
     @abstractmethod
-    def _scan(self, program: MaskProgram, series: Mapping[Series, Array], n: int) -> dict[str, Array]: ...
+    def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]: ...
 
     @abstractmethod
     def _no_signal(self, n: int) -> Array: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -23,8 +23,7 @@ from gpubt.strategy.program import run, words
 
 if TYPE_CHECKING:
     from gpubt.data.detail import Detail
-    from gpubt.indicators.series import Series
-    from gpubt.strategy.program import MaskProgram
+    from gpubt.strategy.program import Fetch, MaskProgram
 
 FINER = ("first", "open", "high", "low", "close")
 PARALLEL = 250_000  # bars from which on an indicator or a pass of comparisons is shared out: waking threads costs up to some milliseconds
@@ -43,13 +42,13 @@ class CpuBackend(Backend):
         next_bit(np.zeros(1, np.uint64), 0, 1)  # loads numba's machinery once, in no phase of the run and under the memory baseline
 
     def _upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None) -> Market:
-        return Market(len(columns["close"]), columns, prices(columns, self._share), detail)
+        return Market(len(columns["close"]), columns, _Index(partial(prices, columns, self._share)), detail)
 
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         return indicators.compute(name, inputs, first, params, self._parts(len(inputs[0])))
 
-    def _scan(self, program: MaskProgram, series: Mapping[Series, Array], n: int) -> dict[str, Array]:
-        return run(program, series, partial(scan.compare, n=n, threads=self._parts(n)), partial(scan.combine, n=n))
+    def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
+        return run(program, fetch, partial(scan.compare, n=n, threads=self._parts(n)), partial(scan.combine, n=n))
 
     def _no_signal(self, n: int) -> Array:
         return np.zeros(words(n), np.uint64)
@@ -102,7 +101,7 @@ class CpuBackend(Backend):
     def _account(
         self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        return account.measure(market.prices, np.ascontiguousarray(ledger.rows), ledger.positions, ends, params[0], risk_free, skip)
+        return account.measure(market.prices.made, np.ascontiguousarray(ledger.rows), ledger.positions, ends, params[0], risk_free, skip)
 
     def _place(self, array: NDArray[Any]) -> Array:
         return array
@@ -131,6 +130,18 @@ class CpuBackend(Backend):
                 other.result()
 
 
+class _Index:
+    """The prices with their block index, made when the first simulation asks: indicators need the memory before that."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def made(self) -> Any:
+        """`Prices`."""
+        return self._make()
+
+
 def _state(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]) -> NDArray[Any]:
     """One STATE record that writes to these arrays, which must outlive it."""
     addresses = {"ledger": ledger.ctypes.data, "skipped": skipped.ctypes.data, "rungs": rungs.ctypes.data}
@@ -140,7 +151,7 @@ def _state(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]
 def _table(market: Market, masks: Mapping[str, Array], levels: Mapping[str, Array]) -> NDArray[Any]:
     """The addresses of `layout.TABLE` as one TABLE record (shape (1,)); the arrays must outlive it."""
     finer = {} if market.detail is None else {f"finer_{name}": getattr(market.detail, name) for name in FINER}
-    arrays = {**market.prices._asdict(), **finer, **masks, **levels}
+    arrays = {**market.prices.made._asdict(), **finer, **masks, **levels}
     return layout.record(TABLE, **{name: arrays[name].ctypes.data for name in layout.TABLE if name in arrays})
 
 

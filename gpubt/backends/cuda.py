@@ -17,8 +17,7 @@ from gpubt.strategy.program import run, words
 
 if TYPE_CHECKING:
     from gpubt.data.detail import Detail
-    from gpubt.indicators.series import Series
-    from gpubt.strategy.program import MaskProgram
+    from gpubt.strategy.program import Fetch, MaskProgram
 
 FINE, COARSE = 64, 4096  # bars in a block of the index of closes
 FINER = ("first", "open", "high", "low", "close")
@@ -51,8 +50,8 @@ class CudaBackend(Backend):
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         return cuda_indicators.compute(self.runtime, name, inputs, len(inputs[0]), first, params)
 
-    def _scan(self, program: MaskProgram, series: Mapping[Series, Array], n: int) -> dict[str, Array]:
-        return run(program, series, partial(cuda_scan.compare, self.runtime, n=n), partial(cuda_scan.combine, self.runtime, n=n))
+    def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
+        return run(program, fetch, partial(cuda_scan.compare, self.runtime, n=n), partial(cuda_scan.combine, self.runtime, n=n))
 
     def _no_signal(self, n: int) -> Array:
         return self.runtime.zeros(words(n), np.uint64)

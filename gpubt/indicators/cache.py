@@ -7,7 +7,8 @@ of other data: an array of the same name from other bars would pass unnoticed th
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any
 
@@ -73,6 +74,17 @@ class IndicatorCache:
         self._keep(key, array)
         return array
 
+    def retain(self, needed: Iterable[Series]) -> None:
+        """Let go of every array but those of `needed`, and of what those will be computed from that are not there yet."""
+        keys: set[Key] = set()
+        reads = list(needed)
+        while reads:
+            series = reads.pop()
+            keys.add(self.key(series))
+            reads += () if self.key(series) in self._kept else series.inputs
+        for key in self._kept.keys() - keys:
+            self._bytes -= self._kept.pop(key).nbytes
+
     def stats(self) -> dict[str, Any]:
         """Counts of hits, misses and evictions, bytes kept now and at the peak (with an array just computed), the names computed in their
         order, and the seconds spent in `compute` (on a device: as long as that waits)."""
@@ -120,3 +132,26 @@ class IndicatorCache:
                 return
             self._bytes -= self._kept.pop(key).nbytes
             self._evictions += 1
+
+
+class Passes:
+    """The series of one pass of a mask program after the other, in their order: made for the first pass that reads them, let go of after
+    the last, so that few whole arrays are there at a time. `made` is entered for each pass, to time it."""
+
+    def __init__(
+        self, cache: IndicatorCache, passes: Iterable[tuple[Series, ...]], made: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._cache, self._left, self._made = cache, list(passes), made
+
+    def __call__(self, series: tuple[Series, ...]) -> list[Array]:
+        """The arrays of `series`, which a pass reads now."""
+        while self._left and self._left[0] != series:
+            del self._left[0]
+        with self._made():
+            needed = [*series, *(later for step in self._left for later in step)]
+            self._cache.retain(needed)
+            arrays = []
+            for one in series:
+                arrays.append(self._cache.get(one))
+                self._cache.retain(needed)
+            return arrays

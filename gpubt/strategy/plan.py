@@ -16,13 +16,16 @@ from gpubt.strategy.program import MaskProgram
 
 @dataclass(frozen=True)
 class Plan:
-    """`columns` of the bars beyond time and prices; `series` the rules read; `levels` that orders read, by `layout.LEVELS`; `program` is
-    None for positions=list."""
+    """`columns` of the bars beyond time and prices; `levels` that orders read, by `layout.LEVELS`; `program` is None for positions=list."""
 
     columns: frozenset[str]
-    series: tuple[Series, ...]
     levels: Mapping[str, Series]
     program: MaskProgram | None
+
+    def passes(self) -> Iterator[tuple[Series, ...]]:
+        """The series that are read at once: by each pass of the program, then the levels'."""
+        yield from (step.series for step in (self.program.compares if self.program else ()))
+        yield tuple(self.levels.values())
 
 
 def plan(config: Config) -> Plan:
@@ -31,11 +34,11 @@ def plan(config: Config) -> Plan:
     prices = dict(level_texts(config))
     if config.positions == "list":
         levels |= compile_prices(config.strategy, prices)
-        return Plan(_columns(levels.values()), (), levels, None)
+        return Plan(_columns(levels.values()), levels, None)
     signals = compile_strategy(config.strategy, config.cross, prices)
     read = signals.series()
     levels |= signals.prices
-    return Plan(_columns([*read, *levels.values()]), read, levels, lower(signals))
+    return Plan(_columns([*read, *levels.values()]), levels, lower(signals))
 
 
 def _columns(read: Iterable[Series]) -> frozenset[str]:

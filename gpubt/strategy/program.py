@@ -66,20 +66,21 @@ class MaskProgram:
         return tuple(dict.fromkeys(series for step in self.compares for series in step.series))
 
 
+Fetch = Callable[[tuple[Series, ...]], Sequence[Array]]
 Compare = Callable[[NDArray[np.int64], NDArray[np.float64], Sequence[Array]], Array]
 Combine = Callable[[str, Array, Array | None, int], Array]
 
 
-def run(program: MaskProgram, arrays: Mapping[Series, Array], compare: Compare, combine: Combine) -> dict[str, Array]:
+def run(program: MaskProgram, fetch: Fetch, compare: Compare, combine: Combine) -> dict[str, Array]:
     """The masks of those of long_entry, long_exit, short_entry, short_exit that have a rule (entries are effective).
 
     They are for reading only: two may be one array. `compare(code, constants, series)` gives the masks of one pass end to end,
-    `combine(op, a, b, k)` a new mask. `arrays` is asked for the series of a pass when the pass runs; a mask is dropped after its last use.
+    `combine(op, a, b, k)` a new mask. `fetch` is asked for the series of a pass when the pass runs; a mask is dropped after its last use.
     """
     slots: dict[int, Array] = {}
     for step in program.compares:
         code, constants = np.array(step.code, np.int64), np.array(step.constants, np.float64)
-        masks = compare(code, constants, [arrays[series] for series in step.series])
+        masks = compare(code, constants, fetch(step.series))
         size = len(masks) // len(step.targets)
         slots |= {target: masks[i * size : (i + 1) * size] for i, target in enumerate(step.targets)}
     last = {slot: step.target for step in program.combines for slot in (step.a, step.b) if slot is not None}
