@@ -29,7 +29,9 @@ class Played:
     @property
     def fills(self) -> list[tuple[int, float, int, float, str]]:
         """Entry bar and price, exit bar and price, reason of each row."""
-        return [(*(row[name] for name in ("entry_bar", "entry_price", "exit_bar", "exit_price")), k.REASONS[row["reason"]]) for row in self.rows]
+        return [
+            (*(row[name] for name in ("entry_bar", "entry_price", "exit_bar", "exit_price")), k.REASONS[row["reason"]]) for row in self.rows
+        ]
 
     def of(self, name: str) -> list[Any]:
         """One column."""
