@@ -126,7 +126,7 @@ def _inputs(config: Config, digest: str | None) -> tuple[Bars, Inputs]:
     bars, report = validate(source.read(lo, hi, planned.columns), lo, hi, config.data.validation, source.findings)
     if digest is not None and report.digest != digest:
         raise DataError(f"the bars are no longer those of the run: data_digest {report.digest[:16]}, then {digest[:16]}")
-    detail = load_detail(config, bars) if config.sim.detail.path else None
+    detail = load_detail(config, bars) if config.sim.detail.path is not None else None
     backend = CpuBackend(config.backend.threads)
     market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"})
     cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))
