@@ -164,11 +164,12 @@ def test_a_bad_calendar_file_says_what_is_wrong(tmp_path: Path, text: str, messa
 
 
 def test_a_calendar_that_is_no_file(tmp_path: Path) -> None:
-    for name, message in ((str(tmp_path), "which is a folder"), (str(tmp_path / "no.csv"), "which is not there"), ("", "got '', which is not")):
+    names = {str(tmp_path): "which is a folder", str(tmp_path / "no.csv"): "which is not there", "": "got '', which is not there"}
+    for name, message in names.items():
         with pytest.raises(DataError, match=f"blackout.calendar must be a CSV or Parquet file with columns start and end.*{message}"):
             dark(hours(MONDAY, 24), calendar=name)
     (tmp_path / "c.parquet").write_text("no")
-    with pytest.raises(DataError, match="c.parquet' can't be read: "):
+    with pytest.raises(DataError, match=r"c\.parquet' can't be read: "):
         dark(hours(MONDAY, 24), calendar=str(tmp_path / "c.parquet"))
     pq.write_table(pa.table({"start": [1], "end": [2]}), tmp_path / "n.parquet")
     with pytest.raises(DataError, match="must be ISO dates or times, got 1 in row 0"):

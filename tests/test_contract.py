@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from by_hand import FLAT, Bar
+from by_hand import FLAT, Bar, write
 
 import gpubt
 from gpubt.backends.base import Backend
@@ -18,17 +17,7 @@ from gpubt.compose import configuration
 from gpubt.errors import ConfigError
 from gpubt.pipeline import run_backtest
 
-MINUTE = 60 * 10**9
 BOTH: Bar = (10.0, 11.5, 8.5, 10.0)  # a stop at 9 and a target at 11
-
-
-def write(path: Path, bars: list[Bar], minutes: int, start: str = "2024-07-01T00:00") -> str:
-    """Bars as a Parquet file, `minutes` apart."""
-    first = np.datetime64(start, "ns").astype(np.int64)
-    columns = dict(zip(("open", "high", "low", "close"), np.array(bars, float).T, strict=True))
-    time = pa.array(first + minutes * MINUTE * np.arange(len(bars)), pa.timestamp("ns", "UTC"))
-    pq.write_table(pa.table({"timestamp": time, **columns}), path)
-    return str(path)
 
 
 def entry_on_bar_0(tmp_path: Path, **columns: Any) -> list[str]:
@@ -39,7 +28,7 @@ def entry_on_bar_0(tmp_path: Path, **columns: Any) -> list[str]:
 
 def bracket(tmp_path: Path) -> list[str]:
     """Four bars of ten minutes; the third has both levels of a bracket of 10 % around 10."""
-    path = write(tmp_path / "bars.parquet", [FLAT, FLAT, BOTH, FLAT], 10)
+    path = write(tmp_path / "bars.parquet", [FLAT, FLAT, BOTH, FLAT])
     levels = ["exits.stop.offset=1", "exits.target.offset=1"]
     return ["data=parquet", f"data.path={path}", *levels, *entry_on_bar_0(tmp_path)]
 
@@ -76,7 +65,7 @@ def test_finer_bars_end_to_end(tmp_path: Path, backend: Backend, inside: list[Ba
 
 
 def test_finer_bars_of_some_bars_only_are_told(tmp_path: Path) -> None:
-    finer = write(tmp_path / "finer.parquet", [(10, 11.5, 10, 11), (11, 11, 8, 10)], 5, "2024-07-01T00:20")
+    finer = write(tmp_path / "finer.parquet", [(10, 11.5, 10, 11), (11, 11, 8, 10)], 5, start="2024-07-01T00:20")
     result = gpubt.run([*bracket(tmp_path), f"sim.detail.path={finer}"])
     assert result.trades["exit_price"].to_pylist() == [11.0]
     told = "\n".join(result.summary["warnings"])
@@ -107,7 +96,7 @@ LADDER = "exits.target.ladder=[{offset:1,share:0.5},{offset:2,share:0.5}]"
 
 
 def test_a_table_of_entries_leaves_by_a_ladder(tmp_path: Path, backend: Backend) -> None:
-    path = write(tmp_path / "bars.parquet", [FLAT, FLAT, (10, 11, 10, 11), (11, 12, 11, 12)], 10)
+    path = write(tmp_path / "bars.parquet", [FLAT, FLAT, (10, 11, 10, 11), (11, 12, 11, 12)])
     overrides = ["data=parquet", f"data.path={path}", LADDER, *entry_on_bar_0(tmp_path)]
     result = run_backtest(configuration(overrides), backend=backend)
     assert result.trades.select(["position", "leg", "units", "exit_price"]).to_pylist() == [

@@ -1,4 +1,4 @@
-"""Which of stop and target came first, worked by hand: the own bar of a fill inside it, finer bars, and what `exposed` and `basis` change."""
+"""Which of stop and target came first, worked by hand: the own bar of a fill inside it, finer bars, `exposed` and `basis`."""
 
 from __future__ import annotations
 
