@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gpubt.data.bars import Bars
 
 SAME = ("entry_bar", "exit_bar", "entry_price", "exit_price", "units", "pnl")
+COLUMNS = (*SAME, "symbol", "position", "leg", "side", "exit_reason", "ambiguous", "fees")
+Digests = tuple[str | None, str | None]  # of the bars, of the finer bars
 CANDIDATES = 100_000  # signals that may have placed a resting order
 
 
@@ -60,7 +62,10 @@ class Column(Sequence[float]):
 def explain(folder: Path, position: int, symbol: str | None = None) -> Explanation:
     """Position `position` of the run in `folder`. Raises InputError, DataError where the run or its bars can't be read again, GpubtError
     where the events do not give the ledger's rows."""
-    config, trades, digest = _run(folder)
+    config, trades, digests = _run(folder)
+    symbols = dict.fromkeys(row["symbol"] for row in trades)
+    if trades and symbol is not None and symbol not in symbols:
+        raise InputError(f"--symbol must be one that traded in the run ({', '.join(symbols)}), got {symbol!r}")
     rows = [row for row in trades if row["position"] == position and symbol in (None, row["symbol"])]
     if len({row["symbol"] for row in rows}) > 1:
         raise InputError(f"--symbol must be given: position {position} is of {', '.join(sorted({row['symbol'] for row in rows}))}")
@@ -69,22 +74,24 @@ def explain(folder: Path, position: int, symbol: str | None = None) -> Explanati
         raise InputError(f"--trade must be in [0, {last}], got {position}" if last is not None else "the run has no trades")
     if config.data.symbols is not None:
         config = replace(config, data=replace(config.data, symbol=rows[0]["symbol"], symbols=None))
-        digest = None
+        digests = None, None  # those of a run over several symbols are of all of them
     rows = sorted(rows, key=lambda row: row["leg"])
     before = [row for row in trades if row["symbol"] == rows[0]["symbol"] and row["position"] < position]
-    bars, inputs = _inputs(config, digest)
+    bars, inputs = _inputs(config, digests)
     for signal, entry in _candidates(config, bars, rows, before, inputs):
         events = _replay(config, inputs, rows, before, signal, entry)
         if events is not None:
             return Explanation(config, bars, rows, signal, events)
-    raise GpubtError(f"position {position} of {folder} can't be played again: no signal gives its rows")
+    raise GpubtError(f"position {position} of {folder} can't be played again: no signal in the bars as they are now gives its rows")
 
 
-def _run(folder: Path) -> tuple[Config, list[dict[str, Any]], str | None]:
+def _run(folder: Path) -> tuple[Config, list[dict[str, Any]], Digests]:
+    """Configuration, ledger and digests of the bars. Raises InputError for a folder without them, DataError for files that are no run's."""
     import json
 
     import pyarrow.parquet as pq
     from omegaconf import OmegaConf
+    from yaml import YAMLError
 
     from gpubt.compose import configuration
     from gpubt.records.folder import CONFIG, SUMMARY, TRADES
@@ -92,9 +99,14 @@ def _run(folder: Path) -> tuple[Config, list[dict[str, Any]], str | None]:
     missing = [name for name in (CONFIG, TRADES, SUMMARY) if not (folder / name).is_file()]
     if missing:
         raise InputError(f"RUN must be the folder of a finished run, got {str(folder)!r}, which has no {' and no '.join(missing)}")
-    given: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
-    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    return configuration(given), pq.read_table(folder / TRADES).to_pylist(), summary.get("data_digest")
+    try:
+        given: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        trades = pq.read_table(folder / TRADES, columns=list(COLUMNS)).to_pylist()
+        digests = summary.get("data_digest"), summary.get("detail_digest")
+    except (OSError, ValueError, AttributeError, YAMLError) as error:  # Arrow's and JSON's are ValueErrors
+        raise DataError(f"{folder} can't be read as a run: {str(error).splitlines()[0]}") from None
+    return configuration(given), trades, digests
 
 
 @dataclass(frozen=True)
@@ -109,8 +121,8 @@ class Inputs:
     entries: list[dict[str, Any]] | None
 
 
-def _inputs(config: Config, digest: str | None) -> tuple[Bars, Inputs]:
-    """The bars of the run, read again, and its signals and levels, computed again."""
+def _inputs(config: Config, digests: Digests) -> tuple[Bars, Inputs]:
+    """The bars of the run, read again, and its signals and levels, computed again. Raises DataError where the bars have changed."""
     from gpubt.backends.cpu import CpuBackend
     from gpubt.data.detail import load_detail
     from gpubt.data.rows import resolve_rows
@@ -125,9 +137,11 @@ def _inputs(config: Config, digest: str | None) -> tuple[Bars, Inputs]:
     planned, source = plan(config), open_source(config.data, config.seed)
     lo, hi = resolve_rows(source, config.data)
     bars, report = validate(source.read(lo, hi, planned.columns), lo, hi, config.data.validation, source.findings)
-    if digest is not None and report.digest != digest:
-        raise DataError(f"the bars are no longer those of the run: data_digest {report.digest[:16]}, then {digest[:16]}")
-    detail = load_detail(config, bars) if config.sim.detail.path else None
+    detail = load_detail(config, bars) if config.sim.detail.path is not None else None
+    now = report.digest, detail.digest if detail else None
+    for name, mine, then in zip(("data_digest", "detail_digest"), now, digests, strict=True):
+        if then is not None and mine != then:
+            raise DataError(f"the bars are no longer those of the run: {name} {str(mine)[:16]}, then {then[:16]}")
     backend = CpuBackend(config.backend.threads)
     market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"})
     cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))

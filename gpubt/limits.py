@@ -72,8 +72,8 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "entry.cooldown": (0, 2**31, True),
     "pyramiding": (1, 100, True),
     "max_open": (1, 2**31, True),
-    "exits.max_bars": (1, float("inf"), True),
-    "exits.atr_length": (1, float("inf"), True),
+    "exits.max_bars": (1, 2**31, True),
+    "exits.atr_length": (1, 2**31, True),
     "sizing.percent_equity": (0, float("inf"), False),
     "sizing.fixed_units": (0, float("inf"), False),
     "sizing.fixed_cash": (0, float("inf"), False),
@@ -152,7 +152,8 @@ def check(config: Config) -> None:
 def _interval(low: float, high: float, inclusive: bool) -> str:
     if high == float("inf"):
         return f"{'at least' if inclusive else 'more than'} {low:g} and finite"
-    return f"in {'[' if inclusive else '('}{low:g}, {high:g}]"
+    top = high if isinstance(high, int) else f"{high:g}"
+    return f"in {'[' if inclusive else '('}{low:g}, {top}]"
 
 
 def given(level: Any, kinds: tuple[str, ...]) -> list[str]:

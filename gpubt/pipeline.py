@@ -87,7 +87,7 @@ def run_one(
     with phase("ingest", bars=hi - lo):
         bars = source.read(lo, hi, planned.columns)
         bars, report = validate(bars, lo, hi, config.data.validation, source.findings)
-        detail = load_detail(config, bars) if config.sim.detail.path else None
+        detail = load_detail(config, bars) if config.sim.detail.path is not None else None
     with phase("transfer", wait=backend.wait, bars=bars.n):
         market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"}, detail)
     making = partial(phase, "indicators", wait=backend.wait, bars=bars.n)

@@ -105,6 +105,8 @@ def _agree_positions(config: Config) -> None:
     positions, resting = config.positions, config.entry.order in RESTING
     if positions == "list" and not config.entries.path:
         raise ConfigError("positions=list needs entries.path, a Parquet or CSV table of entries, got null")
+    if positions != "list" and config.entries.path is not None:
+        raise ConfigError(f"entries.path={config.entries.path} needs positions=list, got positions={positions}")
     if positions != "overlapping" and config.max_open is not None:
         raise ConfigError(f"max_open={config.max_open} needs positions=overlapping, got positions={positions}")
     if config.max_open is not None and resting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ def session_ends(times: Times, spacing: int, session: Session, default_zone: str
     numbers = _sessions(local, session)
     last = np.append(numbers[1:] != numbers[:-1], False)
     if len(times):
-        start, end = _hours(session.hours or "00:00-24:00", "session.hours")
+        start, end = _session_hours(session)
         closes = int(numbers[-1]) * DAY + end + (DAY if end <= start else 0) if numbers[-1] != NEITHER else 0
         last[-1] = int(local[-1]) + spacing >= closes
     flags: Flags = last & (numbers != NEITHER)
@@ -49,9 +50,12 @@ def blackouts(times: Times, session: Session, blackout: Blackout, default_zone: 
     Raises ConfigError, and DataError for a calendar file.
     """
     found: list[Flags] = []
+    for key, given in (("session.time_zone", session.time_zone), ("blackout.time_zone", blackout.time_zone)):
+        if given is not None:
+            zone(given, key)
     if session.hours is not None or session.days is not None:
         found.append(_sessions(_local(times, session.time_zone or default_zone, "session.time_zone"), session) == NEITHER)
-    name = blackout.time_zone or default_zone
+    name = default_zone if blackout.time_zone is None else blackout.time_zone
     if blackout.hours is not None or blackout.days is not None:
         local = _local(times, name, "blackout.time_zone")
         inside = np.ones(len(times), bool)
@@ -64,7 +68,7 @@ def blackouts(times: Times, session: Session, blackout: Blackout, default_zone: 
             inside &= _on(local // DAY, blackout.days, "blackout.days")
         found.append(inside)
     if blackout.calendar is not None:
-        found.append(_spans(times, Path(blackout.calendar).expanduser(), zone(name, "blackout.time_zone")))
+        found.append(_spans(times, blackout.calendar, zone(name, "blackout.time_zone")))
     return np.logical_or.reduce(found) if found else None
 
 
@@ -80,7 +84,7 @@ def _local(times: Times, name: str, key: str) -> Times:
 
 def _sessions(local: Times, session: Session) -> Times:
     """The day number on which each bar's session began; NEITHER outside of sessions."""
-    start, end = _hours(session.hours or "00:00-24:00", "session.hours")
+    start, end = _session_hours(session)
     clock, days = local % DAY, local // DAY
     if end <= start:  # a session that passes midnight belongs to the day on which it began
         days = days - (clock < end)
@@ -93,6 +97,10 @@ def _sessions(local: Times, session: Session) -> Times:
 def _within(clock: Times, start: int, end: int) -> Flags:
     flags: Flags = (clock >= start) & (clock < end) if start < end else (clock >= start) | (clock < end)
     return flags
+
+
+def _session_hours(session: Session) -> tuple[int, int]:
+    return (0, DAY) if session.hours is None else _hours(session.hours, "session.hours")
 
 
 def _hours(text: Any, key: str) -> tuple[int, int]:
@@ -119,7 +127,7 @@ def _on(days: Times, names: Any, key: str) -> Flags:
     return flags
 
 
-def _spans(times: Times, path: Path, where: tzinfo) -> Flags:
+def _spans(times: Times, path: str, where: tzinfo) -> Flags:
     """Whether each bar opens within a span of the calendar file."""
     change = np.zeros(len(times) + 1, np.int64)
     for start, end in _read_spans(path, where):
@@ -130,22 +138,22 @@ def _spans(times: Times, path: Path, where: tzinfo) -> Flags:
     return flags
 
 
-def _read_spans(path: Path, where: tzinfo) -> Iterator[tuple[int, int]]:
+def _read_spans(name: str, where: tzinfo) -> Iterator[tuple[int, int]]:
     """(start, end) in ns UTC; a date without a time is all of that day in the zone."""
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet
 
+    path = Path(name).expanduser()
     if not path.is_file():
-        raise DataError(
-            f"blackout.calendar must be a CSV or Parquet file with columns start and end, got {str(path)!r}, which is not there"
-        )
+        state = "a folder" if name and path.is_dir() else "not there"
+        raise DataError(f"blackout.calendar must be a CSV or Parquet file with columns start and end, got {name!r}, which is {state}")
     try:
         table = pa.parquet.read_table(path) if path.suffix == ".parquet" else _texts(path)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"blackout.calendar={str(path)!r} can't be read: {str(error).splitlines()[0]}") from None
+        raise DataError(f"blackout.calendar={name!r} can't be read: {str(error).splitlines()[0]}") from None
     if not {"start", "end"} <= set(table.column_names):
-        raise DataError(f"blackout.calendar={str(path)!r} needs columns start and end, got {', '.join(table.column_names)}")
+        raise DataError(f"blackout.calendar={name!r} needs columns start and end, got {', '.join(table.column_names)}")
     for row, (start, end) in enumerate(zip(table["start"].to_pylist(), table["end"].to_pylist(), strict=True)):
         span = _instant(start, where, row, False), _instant(end, where, row, True)
         if span[1] <= span[0]:
@@ -165,10 +173,8 @@ def _texts(path: Path) -> Any:
 def _instant(value: Any, where: tzinfo, row: int, is_end: bool) -> int:
     """Nanoseconds UTC of a time, UTC unless it has an offset; a date begins, or as an end is over, at local midnight."""
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):
             value = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
-        except ValueError:
-            value = None
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value + timedelta(days=1 if is_end else 0), time(), where)
     if not isinstance(value, datetime):

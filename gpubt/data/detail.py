@@ -48,8 +48,8 @@ def load_detail(config: Config, bars: Bars) -> Detail:
     opens at or before it. Raises ConfigError and DataError, also where no bar has finer bars, or their spacing does not divide the bars'.
     """
     path = config.sim.detail.path
-    if path is None:
-        raise ConfigError("sim.detail.path must be a Parquet or CSV file of finer bars, got null")
+    if not path:
+        raise ConfigError(f"sim.detail.path must be a Parquet or CSV file of finer bars, got {path!r}")
     where = f"sim.detail.path={path}"
     if bars.n < 2:
         raise DataError(f"{where} needs two bars or more, whose spacing is how long the last one lasts, got {bars.n}")

@@ -20,7 +20,7 @@ RULES = {
     "order_placed": "Entries: a resting order is live from the next row on",
     "entry": "Entries; Levels: stop and targets are set from the fill; Money: slippage, size",
     "exit_decided": "Exits: a signal at the close leaves at the next open",
-    "gap": "Exits 1: an open at or beyond a level fills at the open; of two levels the stop",
+    "gap": "Exits 1: an open at or beyond a level fills at the open (exits.gap=level: at the level); of two levels the stop",
     "inside": "Exits 2: a level within the bar's range fills at the level",
     "skipped": "Entries: why a signal gives no entry",
 }
@@ -57,14 +57,15 @@ def _bars(found: Explanation, around: int) -> Iterator[str]:
     first, last = max(0, found.signal - around), min(bars.n - 1, found.rows[-1]["exit_bar"] + around)
     shown = [t for t in range(first, last + 1) if last - first < MOST or any(abs(t - mark) <= around for mark in marks)]
     names = {found.signal: "signal"}
-    for row in found.rows:
-        names[row["entry_bar"]] = f"{names.get(row['entry_bar'], '')} entry".strip()
-        names[row["exit_bar"]] = f"{names.get(row['exit_bar'], '')} {row['exit_reason']}".strip()
+    for bar, name in dict.fromkeys(
+        pair for row in found.rows for pair in ((row["entry_bar"], "entry"), (row["exit_bar"], row["exit_reason"]))
+    ):
+        names[bar] = f"{names.get(bar, '')} {name}".strip()
     yield f"{'bar':>9}  {'open time (UTC)':<20}  {'open':>12} {'high':>12} {'low':>12} {'close':>12}"
     before = None
     for t in shown:
         if before is not None and t > before + 1:
-            yield f"{'...':>9}  {t - before - 1} bars"
+            yield f"{'...':>9}  {t - before - 1} bar{'s' if t > before + 2 else ''}"
         prices = " ".join(f"{getattr(bars, name)[t]:>12.8g}" for name in ("open", "high", "low", "close"))
         yield f"{t:>9}  {time_text(int(bars.time[t])):<20}  {prices}  {names.get(t, '')}".rstrip()
         before = t

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.config import Config
-from gpubt.errors import DataError
+from gpubt.errors import ConfigError, DataError
 from gpubt.simulate import layout as k
 from gpubt.simulate.parameters import level
 
@@ -24,7 +24,7 @@ def load_entries(config: Config, time: NDArray[np.int64], symbol: str) -> NDArra
     """The entries of `config.entries.path`, in the order of their bars (`time`: the bars' open times, ns UTC).
 
     A row brings its own levels: `stop`, `target` (prices) or `stop_pct`, `target_pct` (fractions of the anchor), NaN or null for none.
-    Where the table has no column for a level, `exits` gives it. Raises DataError.
+    Where the table has no column for a level, `exits` gives it. Raises DataError, and ConfigError for a ladder beside a column of targets.
     """
     return entries_from(_read(Path(config.entries.path or "").expanduser()), config, time, symbol)
 
@@ -57,6 +57,8 @@ def entries_from(table: pa.Table, config: Config, time: NDArray[np.int64], symbo
     rows["bar"] = _bars(table, time)
     rows["side"] = _sides(table)
     rows["size"] = _numbers(table, "size") if "size" in table.column_names else np.nan
+    if config.exits.target.ladder and (own := [name for name in ("target", "target_pct") if name in table.column_names]):
+        raise ConfigError(f"exits.target.ladder is for entries without targets of their own, got the column {own[0]} in entries.path")
     for name, default in (("stop", level(config.exits.stop)), ("target", level(config.exits.target))):
         rows[f"{name}_kind"], rows[f"{name}_value"] = _levels(table, name, default)
     return rows[np.argsort(rows["bar"], kind="stable")]
