@@ -342,3 +342,10 @@ def fill_targets(x, p, s, t, reach, at_level, price, at_open):
             s.units, s.fees = s.units - units, s.fees - fees
             set_liquidation(p, s)
         next_target(s)
+
+
+@njit(**INNER)
+def take(s, low, high):
+    """A range that the position was open through."""
+    s.lowest = low if low < s.lowest else s.lowest
+    s.highest = high if high > s.highest else s.highest
