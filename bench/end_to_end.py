@@ -1,8 +1,8 @@
-"""One strategy from a file to its figures, as a process, against vectorbt. `python -m bench.end_to_end [--bars N]` (extra `parity`)
+"""One strategy from a file to its figures against vectorbt, in process and as a process. `python -m bench.end_to_end` (extra `parity`)
 
-The same SMA 20/50 crossover, long, one unit (all-in trading would be ruined by its fees), filled at the close, 0.05 % commission. Trades
-and final equity must agree first. Then the wall time and the peak memory of each process, from Parquet and from CSV, and gpubt over
-fractions of the Parquet file.
+The same SMA 20/50 crossover, long, one unit (all-in trading would be ruined by its fees), with RSI and ATR in the rule, stop, target and
+0.05 % commission, filled as vectorbt does. Trades and final equity must agree. Then wall time and peak memory of each process, from
+Parquet and from CSV, and gpubt over fractions of the Parquet file; "in process" is the same again where everything is loaded and warm.
 """
 
 from __future__ import annotations
@@ -20,44 +20,59 @@ from typing import Any
 from bench.harness import paired, save, show
 
 OVERRIDES = [
-    *("strategy=ema_cross", "strategy.side=long", "strategy.indicators.fast_ema='sma(close, fast)'"),
-    *(
-        "strategy.indicators.slow_ema='sma(close, slow)'",
-        "entry.at=close",
-        "costs.commission.rate=0.0005",
-        "backend=cpu",
-        "progress=false",
-        "sizing.fixed_units=1",
-        "capital=1e8",
-    ),
+    *("conventions=vectorbt", "strategy=ema_cross", "strategy.side=long", "backend=cpu", "progress=false"),
+    *("strategy.indicators.fast_ema='sma(close, fast)'", "strategy.indicators.slow_ema='sma(close, slow)'"),
+    "strategy.long.entry='crosses_above(fast_ema, slow_ema) and rsi(close, 14) > 0 and atr(14) > 0'",
+    *("strategy.params.fast=20", "strategy.params.slow=50", "exits.stop.pct=0.005", "exits.target.pct=0.01"),
+    *("costs.commission.rate=0.0005", "sizing.fixed_units=1", "capital=1e8"),
 ]
+AGAIN = 3  # runs in the process, after the first
 
 VECTORBT = """
-import json, resource, sys
+import json, resource, statistics, sys, time
 import pandas as pd, vectorbt as vbt
 path = sys.argv[1]
-df = pd.read_parquet(path) if path.endswith("parquet") else pd.read_csv(path, parse_dates=["timestamp"])
-close = df.set_index("timestamp")["close"]
-fast, slow = vbt.MA.run(close, 20), vbt.MA.run(close, 50)
-options = dict(size=1.0, init_cash=1e8, fees=0.0005, freq="1min")
-pf = vbt.Portfolio.from_signals(close, fast.ma_crossed_above(slow), fast.ma_crossed_below(slow), **options)
-figures = dict(trades=int(pf.trades.count()), final_equity=float(pf.final_value()))
-figures |= dict(sharpe=float(pf.sharpe_ratio()), drawdown=float(pf.max_drawdown()), win_rate=float(pf.trades.win_rate()))
-print(json.dumps(figures | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+def run():
+    df = pd.read_parquet(path) if path.endswith("parquet") else pd.read_csv(path, parse_dates=["timestamp"])
+    df = df.set_index("timestamp")
+    close = df["close"]
+    fast, slow = vbt.MA.run(close, 20), vbt.MA.run(close, 50)
+    alive = (vbt.RSI.run(close, 14).rsi > 0) & (vbt.ATR.run(df["high"], df["low"], close, 14).atr > 0)
+    entries, exits = fast.ma_crossed_above(slow) & alive, fast.ma_crossed_below(slow)
+    entries.iloc[-1] = exits.iloc[-1] = False
+    options = dict(open=df["open"], high=df["high"], low=df["low"], sl_stop=0.005, tp_stop=0.01, size=1.0, init_cash=1e8, fees=0.0005)
+    pf = vbt.Portfolio.from_signals(close, entries, exits, freq="1min", **options)
+    figures = dict(trades=int(pf.trades.count()), final_equity=float(pf.final_value()))
+    return figures | dict(sharpe=float(pf.sharpe_ratio()), drawdown=float(pf.max_drawdown()), win_rate=float(pf.trades.win_rate()))
+figures = run()
+figures["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 """
 
 GPUBT = """
-import json, resource, sys
+import json, resource, statistics, sys, time
 from gpubt.cli import main
-status = main(["run", *sys.argv[1:]])
+main(["run", *sys.argv[1:]])
 summary = json.load(open(sys.argv[-1].partition("=")[2] + "/summary.json"))
 figures = dict(trades=summary["n_trades"], final_equity=summary["metrics"]["final_equity"])
-print(json.dumps(figures | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+figures["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+import gpubt
+def run():
+    gpubt.run([a for a in sys.argv[1:] if not a.startswith("hydra.")])
+"""
+
+WARM = f"""
+times = []
+for _ in range({AGAIN}):
+    start = time.perf_counter()
+    run()
+    times.append(time.perf_counter() - start)
+figures["in_process_s"] = statistics.median(times)
 """
 
 
 def process(script: str, *arguments: str) -> dict[str, Any]:
     """The figures that a process prints on its last line."""
+    script += "print(json.dumps(figures))"
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True, env=dict(os.environ))
     figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return figures
@@ -113,13 +128,20 @@ def main() -> None:
             },
         }
         results = paired(cases, options.rounds)
+        warm = {
+            "gpubt": process(GPUBT + WARM, *OVERRIDES, "data=parquet", f"data.path={parquet}", f"hydra.run.dir={folder / 'out'}"),
+            "vectorbt": process(VECTORBT + WARM, str(parquet)),
+        }
     for key, row in figures.items():
         results[key]["peak_mib"] = row["peak_mib"]
     mine, theirs = figures["gpubt, Parquet"], figures["vectorbt, Parquet"]
     assert mine["trades"] == theirs["trades"], (mine, theirs)
     assert abs(mine["final_equity"] / theirs["final_equity"] - 1.0) < 1e-9, (mine, theirs)
     show(results, "vectorbt, Parquet")
-    print(save("end-to-end", f"SMA 20/50 crossover, {options.bars} bars, whole processes", results, trades=mine["trades"]))
+    seconds = {name: row["in_process_s"] for name, row in warm.items()}
+    print(f"in process, Parquet: gpubt {seconds['gpubt']:.3f} s, vectorbt {seconds['vectorbt']:.3f} s")
+    text = f"SMA 20/50 crossover with RSI, ATR, stop, target and fees, {options.bars} bars, whole processes"
+    print(save("end-to-end", text, results, trades=mine["trades"], in_process_s=seconds))
 
 
 if __name__ == "__main__":
