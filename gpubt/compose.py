@@ -62,6 +62,11 @@ def compose(overrides: Sequence[str] = (), config_dir: str | os.PathLike[str] | 
 
 def typed(composed: DictConfig) -> Config:
     """The composed configuration as dataclasses, its values checked, the strategy's defaults merged in. Raises ConfigError."""
+    return resolve(raw(composed))
+
+
+def raw(composed: DictConfig) -> Config:
+    """The same before the strategy's defaults are merged in."""
     try:
         refuse_unknown(composed)
         refuse_missing(composed)
@@ -72,7 +77,7 @@ def typed(composed: DictConfig) -> Config:
         raise explain(error) from error
     assert isinstance(config, Config)
     check(config)
-    return resolve(config)
+    return config
 
 
 @contextmanager

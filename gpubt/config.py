@@ -313,6 +313,17 @@ class Cache:
 
 
 @dataclass
+class Sweep:
+    """Which sets: `method` grid or random (`sets` draws with `seed`); `where` such as "fast < slow" leaves combinations out. `blocks`: equal
+    parts of the return periods whose sums of returns are kept with every row."""
+
+    method: str = "grid"
+    sets: int = 1000
+    where: str | None = None
+    blocks: int = 16
+
+
+@dataclass
 class Memory:
     """`ratio_max`: peak memory over raw bar bytes above which a run warns."""
 
@@ -345,6 +356,7 @@ class Config:
     sim: Sim = field(default_factory=Sim)
     metrics: Metrics = field(default_factory=Metrics)
     cache: Cache = field(default_factory=Cache)
+    sweep: Sweep = field(default_factory=Sweep)
     memory: Memory = field(default_factory=Memory)
     equity: str = "returns"  # what equity.parquet holds: a row a return period, or a row a bar
     seed: int = 42

@@ -124,20 +124,16 @@ class Inputs:
 def _inputs(config: Config, digests: Digests) -> tuple[Bars, Inputs]:
     """The bars of the run, read again, and its signals and levels, computed again. Raises DataError where the bars have changed."""
     from gpubt.backends.cpu import CpuBackend
-    from gpubt.data.detail import load_detail
-    from gpubt.data.rows import resolve_rows
-    from gpubt.data.source import open_source
-    from gpubt.data.validate import validate
+    from gpubt.data.load import load, select
     from gpubt.indicators.cache import IndicatorCache, Passes
     from gpubt.simulate.entries import load_entries
     from gpubt.simulate.inputs import calendars
     from gpubt.simulate.parameters import parameters, rungs
     from gpubt.strategy.plan import plan
 
-    planned, source = plan(config), open_source(config.data, config.seed)
-    lo, hi = resolve_rows(source, config.data)
-    bars, report = validate(source.read(lo, hi, planned.columns), lo, hi, config.data.validation, source.findings)
-    detail = load_detail(config, bars) if config.sim.detail.path is not None else None
+    planned = plan(config)
+    loaded = load(config, select(config), planned.columns)
+    bars, report, detail = loaded.bars, loaded.report, loaded.detail
     now = report.digest, detail.digest if detail else None
     for name, mine, then in zip(("data_digest", "detail_digest"), now, digests, strict=True):
         if then is not None and mine != then:

@@ -35,6 +35,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "sim.same_bar": ("stop_first", "target_first", "ohlc", "olhc", "adaptive", "band"),
     "metrics.returns": ("auto", "daily", "bar"),
     "equity": ("returns", "bar"),
+    "sweep.method": ("grid", "random"),
 }
 
 # key: (low, high, is low itself allowed); an infinite high is open
@@ -97,6 +98,8 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "capital": (0, float("inf"), False),
     "metrics.risk_free": (-1, 10, True),
     "cache.budget_mib": (0, float("inf"), True),
+    "sweep.sets": (1, 10_000_000, True),
+    "sweep.blocks": (1, 1000, True),
     "memory.ratio_max": (0, float("inf"), False),
     "seed": (0, 2**63 - 1, True),
 }

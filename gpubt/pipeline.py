@@ -57,11 +57,8 @@ def run_one(
 ) -> RunResult:
     """One symbol through all phases."""
     from gpubt.backends import get_backend
-    from gpubt.data.detail import load_detail
-    from gpubt.data.rows import resolve_rows
-    from gpubt.data.source import open_source
+    from gpubt.data.load import load, select
     from gpubt.data.threads import aside
-    from gpubt.data.validate import validate
     from gpubt.indicators.cache import IndicatorCache, Passes
     from gpubt.metrics import account
     from gpubt.phases import Phases
@@ -79,15 +76,14 @@ def run_one(
     phases, planned = Phases(), plan(config)
     phase = phases.phase
     with phase("slice"):
-        source = open_source(config.data, config.seed, bars)
-        lo, hi = resolve_rows(source, config.data)
-    backend, reason = (backend, reason) if backend else get_backend(config.backend, work=hi - lo)
-    events.started(log, config, source, lo, hi, backend, reason)
+        rows = select(config, bars)
+        source = rows.source
+    backend, reason = (backend, reason) if backend else get_backend(config.backend, work=rows.n)
+    events.started(log, config, source, rows.lo, rows.hi, backend, reason)
     meter = Meter(backend)
-    with phase("ingest", bars=hi - lo):
-        bars = source.read(lo, hi, planned.columns)
-        bars, report = validate(bars, lo, hi, config.data.validation, source.findings)
-        detail = load_detail(config, bars) if config.sim.detail.path is not None else None
+    with phase("ingest", bars=rows.n):
+        loaded = load(config, rows, planned.columns)
+        bars, report, detail = loaded.bars, loaded.report, loaded.detail
     with phase("transfer", wait=backend.wait, bars=bars.n):
         market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"}, detail)
     making = partial(phase, "indicators", wait=backend.wait, bars=bars.n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,26 @@ class Ledger:
     count: int
     skipped: NDArray[np.int64]
     positions: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One set of a sweep: its masks, levels, `layout.RUNG` records and `layout.PARAMS` record (shape (1,))."""
+
+    masks: Mapping[str, Array]
+    levels: Mapping[str, Array]
+    rungs: NDArray[Any]
+    params: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Sets:
+    """`layout.TALLY` records of sets, shape (sets,), and sums of excess returns and of their squares in equal blocks of return periods,
+    shape (sets, blocks)."""
+
+    tallies: NDArray[Any]
+    sums: NDArray[np.float64]
+    squares: NDArray[np.float64]
 
 
 class Backend(ABC):
@@ -132,6 +152,28 @@ class Backend(ABC):
         self._check(params, layout.PARAMS)
         return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), params, risk_free, mode != "bar")
 
+    def simulate_sets(
+        self, market: Market, jobs: Sequence[Job], ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, blocks: int
+    ) -> Sets:
+        """What `simulate` and `account` give for each job; nothing but sums is kept."""
+        out = Sets(
+            np.concatenate([layout.record(layout.TALLY, best=np.nan, worst=np.nan)] * len(jobs)),
+            np.zeros((len(jobs), blocks)),
+            np.zeros((len(jobs), blocks)),
+        )
+        self._simulate_sets(market, jobs, np.ascontiguousarray(ends, np.int64), risk_free, mode, positions, out)
+        return out
+
+    def _simulate_sets(
+        self, market: Market, jobs: Sequence[Job], ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, out: Sets
+    ) -> None:
+        """One after the other."""
+        for i, job in enumerate(jobs):
+            ledger = self.simulate(market, job.masks, job.levels, job.rungs, job.params, mode, positions)
+            tally, equity = self.account(market, ledger, ends, job.params, risk_free, mode)
+            out.tallies[i] = tally[0]
+            out.sums[i], out.squares[i] = block_sums(equity, float(job.params["capital"][0]), risk_free, out.sums.shape[1])
+
     def ledger(self, trades: NDArray[Any], positions: str) -> Ledger:
         """A ledger of `layout.TRADE` records from the host, for `account`."""
         if trades.dtype != layout.TRADE:
@@ -200,6 +242,19 @@ class Backend(ABC):
 
     @abstractmethod
     def _trades(self, ledger: Ledger) -> NDArray[Any]: ...
+
+
+def block_sums(equity: NDArray[np.float64], capital: float, risk_free: float, blocks: int) -> tuple[list[float], list[float]]:
+    """Sums of excess returns and of their squares in `blocks` equal numbers of periods, of which `equity` is at the ends; in order."""
+    marks, sums, squares, before = equity.tolist(), [], [], capital
+    for b in range(blocks):
+        total = square = 0.0
+        for mark in marks[len(marks) * b // blocks : len(marks) * (b + 1) // blocks]:
+            excess = (mark / before - 1.0 if before > 0.0 else 0.0) - risk_free
+            total, square, before = total + excess, square + excess * excess, mark
+        sums.append(total)
+        squares.append(square)
+    return sums, squares
 
 
 def capacity(long_entry: NDArray[np.uint64], short_entry: NDArray[np.uint64]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.base import Array, Backend, Ledger, Market, by_entry, capacity, packed, parameter_entry
-from gpubt.backends.kernels import account, indicators, scan, simulate
+from gpubt.backends.base import Array, Backend, Job, Ledger, Market, Sets, by_entry, capacity, packed, parameter_entry
+from gpubt.backends.kernels import account, batch, indicators, scan, simulate
 from gpubt.backends.kernels.bits import next_bit
 from gpubt.backends.kernels.market import TABLE
+from gpubt.backends.kernels.marks import LANE, LANES
 from gpubt.backends.kernels.position import STATE
 from gpubt.backends.kernels.prepare import prices
 from gpubt.simulate import layout
@@ -103,6 +104,32 @@ class CpuBackend(Backend):
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
         return account.measure(market.prices.made, np.ascontiguousarray(ledger.rows), ledger.positions, ends, params[0], risk_free, skip)
 
+    def _simulate_sets(
+        self, market: Market, jobs: Sequence[Job], ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, out: Sets
+    ) -> None:
+        if positions != "single":
+            super()._simulate_sets(market, jobs, ends, risk_free, mode, positions, out)
+            return
+        tables = {(id(job.masks), id(job.levels)): _table(market, job.masks, job.levels) for job in jobs}
+        entries = [parameter_entry(job.params) for job in jobs]
+        records = np.zeros(len(jobs), batch.JOB)
+        records["table"] = [tables[id(job.masks), id(job.levels)].ctypes.data for job in jobs]
+        for name, arrays in (("params", [job.params for job in jobs]), ("entry", entries), ("rungs", [job.rungs for job in jobs])):
+            records[name] = [array.ctypes.data for array in arrays]
+        masks = {id(job.masks): job.masks for job in jobs}.values()
+        most = (max(capacity(one["long_entry"], one["short_entry"]) for one in masks) + 1) * (max(len(job.rungs) for job in jobs) + 1)
+
+        def work(start: int, end: int) -> None:
+            ledger, skipped, lanes = np.empty(most, layout.TRADE), np.zeros(len(layout.SKIPS), np.int64), np.zeros(LANES, LANE)
+            marks = np.empty(len(ends))
+            state = _state(ledger, skipped, np.zeros(0, layout.RUNG))[0]
+            arrays = {"ledger": ledger, "ends": ends, "marks": marks, "lanes": lanes}
+            own = account.account_state(market.prices.made, arrays, risk_free, mode != "bar")
+            given = (np.uint64(records.ctypes.data), start, end, market.n, mode == "bar", state, own[0])
+            batch.run_sets(*given, np.uint64(out.tallies.ctypes.data), out.sums, out.squares)
+
+        self._share(work, len(jobs), 1, 8)
+
     def _place(self, array: NDArray[Any]) -> Array:
         return array
 
@@ -116,16 +143,23 @@ class CpuBackend(Backend):
         numba.set_num_threads(parts)
         return parts
 
-    def _share(self, work: Callable[[int, int], None], items: int, least: int) -> None:
-        """`work(start, end)` over `items` in one range a thread, none smaller than `least`."""
-        parts = max(1, min(self.threads, items // least))
+    def _share(self, work: Callable[[int, int], None], items: int, least: int, each: int = 1) -> None:
+        """`work(start, end)` over `items` in `each` ranges a thread, none smaller than `least`; a free thread takes the next."""
+        parts = max(1, min(self.threads * each, items // least))
+        threads = min(parts, self.threads)
         bounds = [items * i // parts for i in range(parts + 1)]
-        if parts == 1:
+        if threads == 1:
             work(0, items)
             return
-        with ThreadPoolExecutor(parts - 1) as pool:
-            others = [pool.submit(work, *bounds[i : i + 2]) for i in range(1, parts)]
-            work(*bounds[:2])
+        waiting = iter(range(parts))  # `next` of it is atomic under the lock of the interpreter
+
+        def take() -> None:
+            for part in waiting:
+                work(bounds[part], bounds[part + 1])
+
+        with ThreadPoolExecutor(threads - 1) as pool:
+            others = [pool.submit(take) for _ in range(1, threads)]
+            take()
             for other in others:
                 other.result()
 

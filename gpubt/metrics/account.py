@@ -37,22 +37,39 @@ class Measured:
     snapped: bool
 
 
-def measure(backend: Backend, market: Market, ledger: Ledger, bars: Bars, config: Config) -> Measured:
-    """Measure `ledger`, and buying at the first open and holding to the last close beside it."""
+@dataclass(frozen=True)
+class Periods:
+    """Return periods: their frequency, last bars and number a year (`snapped` to a usual one), and the risk-free rate of one."""
+
+    returns: str
+    ends: NDArray[np.int64]
+    per_year: float
+    snapped: bool
+    risk_free: float
+
+
+def periods(bars: Bars, config: Config) -> Periods:
+    """The return periods of bars."""
     returns = returns_frequency(bars.time, config.metrics.returns)
     ends = period_ends(bars.time, returns, config.data.timezone)
     per_year, snapped = periods_per_year(bars.time, ends)
-    risk_free = config.metrics.risk_free / per_year if per_year > 0.0 else 0.0
+    return Periods(returns, ends, per_year, snapped, config.metrics.risk_free / per_year if per_year > 0.0 else 0.0)
+
+
+def measure(backend: Backend, market: Market, ledger: Ledger, bars: Bars, config: Config) -> Measured:
+    """Measure `ledger`, and buying at the first open and holding to the last close beside it."""
+    own = periods(bars, config)
+    ends, per_year = own.ends, own.per_year
 
     def finish(trades: Ledger, costs: NDArray[Any]) -> tuple[Any, NDArray[np.float64], dict[str, float | int]]:
-        tally, equity = backend.account(market, trades, ends, costs, risk_free, config.sim.mode)
+        tally, equity = backend.account(market, trades, ends, costs, own.risk_free, config.sim.mode)
         return tally[0], equity, figures(tally[0], capital=config.capital, bars=bars.n, periods=len(ends), per_year=per_year)
 
     tally, equity, metrics = finish(ledger, parameters(config, bars.spacing))
     free = layout.record(layout.PARAMS, capital=config.capital)
     held_tally, held_equity, held = finish(backend.ledger(hold(bars, config.capital), "single"), free)
     return Measured(
-        ends, equity, metrics, held, int(tally["hash"]) & (2**64 - 1), tally, held_tally, held_equity, returns, per_year, snapped
+        ends, equity, metrics, held, int(tally["hash"]) & (2**64 - 1), tally, held_tally, held_equity, own.returns, per_year, own.snapped
     )
 
 

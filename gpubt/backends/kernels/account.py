@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,21 @@ def measure(
     """The `layout.TALLY` record of `rows` and equity at `ends`, as `Backend.account` gives them; `skip` allows whole blocks."""
     out, lanes, equity = k.record(k.TALLY, best=np.nan, worst=np.nan), np.zeros(LANES, LANE), np.empty(len(ends))
     exits = np.argsort(rows["exit_bar"], kind="stable") if positions != "single" else np.zeros(0, np.int64)
-    arrays = {name: getattr(prices, name) for name in ("close", "bottom0", "top0", "bottom1", "top1")}
-    arrays |= {"ledger": rows, "exits": exits, "ends": ends, "marks": equity, "lanes": lanes}
-    sizes = {"n": len(prices.close), "rows": len(rows), "periods": len(ends), "skip": skip}
+    arrays = {"ledger": rows, "exits": exits, "ends": ends, "marks": equity, "lanes": lanes}
     carry = {name: params[name] for name in ("carry_long", "carry_short")}
-    addresses = {name: array.ctypes.data for name, array in arrays.items()}
-    state = k.record(STATE, **sizes, **carry, **addresses, risk_free=risk_free, hash=HASH_SEED)
+    state = account_state(prices, arrays, risk_free, skip, rows=len(rows), **carry)
     (single if positions == "single" else side_by_side)(state[0], params["capital"], out[0])
     out["hash"] = state["hash"].view(np.int64)
     return out, equity
+
+
+def account_state(prices: Any, arrays: Mapping[str, NDArray[Any]], risk_free: float, skip: bool, **fields: Any) -> NDArray[Any]:
+    """One STATE record with the addresses of these arrays, which must outlive it: ledger, ends, marks, lanes and, for trades side by side,
+    exits."""
+    arrays = {**arrays, **{name: getattr(prices, name) for name in ("close", "bottom0", "top0", "bottom1", "top1")}}
+    addresses = {name: array.ctypes.data for name, array in arrays.items()}
+    sizes = {"n": len(prices.close), "periods": len(arrays["ends"]), "skip": skip}
+    return k.record(STATE, **sizes, **fields, **addresses, risk_free=risk_free, hash=HASH_SEED)
 
 
 @njit(**INNER)

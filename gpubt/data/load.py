@@ -1,0 +1,54 @@
+"""The bars of a configuration: first which rows, then exactly those, validated, with the finer bars inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpubt.data.rows import resolve_rows
+from gpubt.data.source import Source, open_source
+from gpubt.data.validate import DataReport, validate
+
+if TYPE_CHECKING:
+    from gpubt.config import Config
+    from gpubt.data.bars import Bars
+    from gpubt.data.detail import Detail
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows `lo` to `hi` (exclusive) of a source."""
+
+    source: Source
+    lo: int
+    hi: int
+
+    @property
+    def n(self) -> int:
+        """How many."""
+        return self.hi - self.lo
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Validated bars, what validation says of them, and the finer bars of `sim.detail.path` (None: there are none)."""
+
+    bars: Bars
+    report: DataReport
+    detail: Detail | None
+
+
+def select(config: Config, bars: Bars | None = None) -> Rows:
+    """The rows that `data` asks for, of `bars` if there are any, from metadata alone. Raises ConfigError, DataError."""
+    source = open_source(config.data, config.seed, bars)
+    return Rows(source, *resolve_rows(source, config.data))
+
+
+def load(config: Config, rows: Rows, columns: Collection[str]) -> Loaded:
+    """These rows: times, prices, and `columns`. Raises DataError."""
+    from gpubt.data.detail import load_detail
+
+    read = rows.source.read(rows.lo, rows.hi, columns)
+    bars, report = validate(read, rows.lo, rows.hi, config.data.validation, rows.source.findings)
+    return Loaded(bars, report, load_detail(config, bars) if config.sim.detail.path is not None else None)
