@@ -79,7 +79,7 @@ def _symbols(rows: list[dict[str, Any]], width: int) -> Iterator[Text]:
 
 
 def _row(label: str, value: str, style: str = "") -> Text:
-    return Text.assemble((f"{label.ljust(LABEL - 1)} ", "dim"), (value, style))
+    return Text.assemble((f"{label.ljust(LABEL - 1)} " if value else label, "dim"), (value, style))
 
 
 def _folded(label: str, value: str, width: int, style: str = "") -> Iterator[Text]:
@@ -139,7 +139,7 @@ def _trades(metrics: dict[str, Any], summary: dict[str, Any], width: int) -> Ite
     yield from _listed("trades", parts, width)
     ambiguous = int(summary.get("ambiguous_exits") or 0)
     share = percent(ambiguous / count, sign=False) if count else NONE
-    yield from _folded("ambiguous", f"{ambiguous:,} of {count:,} trades ({share}) depend on the order of prices within a bar", width)
+    yield from _folded("ambiguous", f"{ambiguous:,} of {count:,} trades ({share}) depend on the order within a bar", width)
     yield from _band(summary.get("band"), width)
     skipped = [f"{reason.replace('_', ' ')} {n:,}" for reason, n in (summary.get("skipped") or {}).items() if n]
     if skipped:
