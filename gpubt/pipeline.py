@@ -112,7 +112,7 @@ def run_one(
         trades = backend.trades(ledger)
         digest = aside(ledger_digest, [trades])
         measured = account.measure(backend, market, ledger, bars, config)
-        band = [account.measure(backend, market, other, bars, config).metrics for other in others]
+        band = next((account.measure(backend, market, other, bars, config) for other in others), None)
         equity = Equity(bars, trades, measured, config)
         summary = summarise(config, source, bars, report, ledger, trades, measured, digest(), band)
     table = partial(to_table, trades, bars.time, bars.symbol)
@@ -122,7 +122,7 @@ def run_one(
             out.trades(table)
             out.equity(equity.stream())
         record = benchmark_record(
-            config, source, bars, report, backend, reason, phases, cache, meter, len(trades), perf_counter() - started
+            config, source, bars, report, backend, reason, phases, cache, meter, summary["n_trades"], perf_counter() - started
         )
         if detail:
             summary["detail_digest"] = detail.digest
@@ -139,7 +139,7 @@ def run_one(
         summary,
         record,
         folder,
-        raw=Raw(trades, measured, bars.time[measured.ends], bars.n),
+        raw=Raw(trades, measured, bars.time[measured.ends], bars.n, band),
     )
 
 

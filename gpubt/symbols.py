@@ -112,6 +112,8 @@ def combine(config: Config, names: Sequence[str], results: Sequence[RunResult], 
     times, keys = union(raws, config.data.timezone, frequencies == {"daily"})
     metrics, per_year, snapped, equity = account(config, raws, keys, times, [raw.measured.tally for raw in raws], "equity")
     held, *_ = account(config, raws, keys, times, [raw.measured.held_tally for raw in raws], "held_equity")
+    others = [replace(raw, measured=raw.band) for raw in raws if raw.band is not None]
+    band = account(config, others, keys, times, [raw.measured.tally for raw in others], "equity")[0] if others else None
     summaries = [result.summary for result in results]
     summary = {
         **totals(summaries, names),
@@ -120,6 +122,7 @@ def combine(config: Config, names: Sequence[str], results: Sequence[RunResult], 
         "ledger_digest": ledger_digest([raw.trades for raw in raws]),
         "ledger_hash": f"{fold([raw.measured.hash for raw in raws]):016x}",
         "metrics": known(metrics),
+        **({"band": {"stop_first": known(metrics), "target_first": known(band)}} if band else {}),
         "buy_and_hold": {name: known(held)[name] for name in HELD},
         "drawdown_basis": "returns",
         "returns": raws[0].measured.returns,
