@@ -103,7 +103,7 @@ def run_one(
             entries = load_entries(config, bars.time, bars.symbol)
         levels = dict(zip(planned.levels, fetch(tuple(planned.levels.values())), strict=True))
     run = partial(backend.run, market, masks, entries, levels, rungs(config), mode=config.sim.mode, positions=config.positions)
-    policies = [parameters(config, bars.spacing, policy) for policy in same_bar_policies(config)]
+    policies = [parameters(config, bars.mean_spacing, policy) for policy in same_bar_policies(config)]
     with phase("simulate", wait=backend.wait, bars=bars.n, sets=len(policies)):
         ledger, *others = map(run, policies)
         del levels, run
