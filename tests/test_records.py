@@ -101,7 +101,7 @@ def fill(folder: RunFolder, config: Config, trades: pa.Table = TABLE) -> None:
     folder.trades(lambda: trades)
     folder.equity((TABLE.schema, TABLE.to_batches()))
     folder.config(config)
-    folder.benchmark({"rows": 3})
+    folder.benchmark(RECORD)
     folder.summary({"n_trades": 3, "metrics": {"sharpe_ratio": float("nan")}})
 
 

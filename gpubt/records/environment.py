@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import re
 from functools import cache
@@ -13,7 +12,7 @@ from typing import Any
 
 from gpubt.caches import kernel_files
 from gpubt.device import CudaStatus
-from gpubt.hardware import cpu_model
+from gpubt.hardware import cores, cpu_model
 from gpubt.records.arrow import plain
 from gpubt.resources import PACKAGE, kernel_sources
 
@@ -65,7 +64,7 @@ def hardware(status: CudaStatus | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_bytes": int(psutil.virtual_memory().total),
     }
     return found if status is None else {**found, "gpus": status.devices}
