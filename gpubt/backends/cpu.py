@@ -35,6 +35,7 @@ class CpuBackend(Backend):
 
     name = "cpu"
     device = "host"
+    threads: int
 
     def __init__(self, threads: int | None = None) -> None:
         available = cores()

@@ -1,4 +1,4 @@
-"""`benchmark.json`, written for every run: what it read, where the time went, what it held in memory, on what, and which criteria it met."""
+"""`benchmark.json`, written for every run: what it read, where time went, what it held in memory, on what, and which criteria it met."""
 
 from __future__ import annotations
 
@@ -101,7 +101,12 @@ def benchmark_record(
         "deterministic": config.deterministic,
         "cache": cache.stats(),
         "memory": memory,
-        "digests": {"data": report.digest, "config": config_digest(config), "kernels": kernels_digest(), "ledger": summary["ledger_digest"]},
+        "digests": {
+            "data": report.digest,
+            "config": config_digest(config),
+            "kernels": kernels_digest(),
+            "ledger": summary["ledger_digest"],
+        },
         "versions": {**versions(), **cuda_versions(status)},
         "hardware": hardware(status),
         "warnings": [*_cap_warning(config.backend.threads, backend.threads or cores()), *_memory_warning(memory)],

@@ -39,7 +39,7 @@ def _dependencies() -> list[str]:
     try:
         declared = [line for line in requires("gpubt") or [] if "extra ==" not in line]
     except PackageNotFoundError:
-        return ["numpy", "numba", "hydra-core", "pyarrow", "nvtx", "nvidia-ml-py", "psutil", "rich"]
+        return ["numpy", "numba", "hydra-core", "pyarrow", "fastjsonschema", "nvtx", "nvidia-ml-py", "psutil", "rich"]
     return [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in declared]
 
 

@@ -22,8 +22,8 @@ def benchmark_schema() -> dict[str, Any]:
 
 @cache
 def _validator() -> Callable[[Any], Any]:
-    """Compiled once a process (6 ms; with whole definitions in its messages it would be 20). The schema keeps to keywords that mean the same
-    in draft 2020-12 and in draft 7, which this compiler knows."""
+    """Compiled once a process (6 ms; with whole definitions in its messages it would be 20). The schema keeps to keywords that mean the
+    same in draft 2020-12 and in draft 7, which this compiler knows."""
     import fastjsonschema
 
     validator: Callable[[Any], Any] = fastjsonschema.compile(benchmark_schema(), use_default=False, detailed_exceptions=False)
