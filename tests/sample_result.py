@@ -71,8 +71,8 @@ def benchmark_record(**values: Any) -> dict[str, Any]:
         "mode": "event", "seed": 42, "deterministic": True,
         "cache": {"hits": 0, "misses": 2, "evictions": 0, "bytes": 0, "peak_bytes": 4000, "computed": ["ema(close,20)"], "seconds": 0.001},
         "memory": {
-            "host_peak_bytes": 90_000_000, "host_baseline_bytes": 80_000_000, "host_ratio": None, "raw_bytes": 10_000, "device_peak_bytes": None,
-            "device_process_bytes": None, "device_ratio": None, "ratio_max": 1.5, "ratio_exceeded": None,
+            "host_peak_bytes": 90_000_000, "host_baseline_bytes": 80_000_000, "host_ratio": None, "raw_bytes": 10_000,
+            "device_peak_bytes": None, "device_process_bytes": None, "device_ratio": None, "ratio_max": 1.5, "ratio_exceeded": None,
         },
         "digests": {name: name[0].encode().hex() * 32 for name in ("data", "config", "kernels", "ledger")},
         "versions": {name: "1.0" for name in ("python", "gpubt", "numpy", "numba", "pyarrow")},

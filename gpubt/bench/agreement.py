@@ -19,8 +19,8 @@ SLICE = 20_000  # bars that plain Python walks in a second
 
 
 def list_ledgers(backends: Mapping[str, Any], bars: int) -> dict[str, NDArray[Any]]:
-    """The ledgers (`layout.TRADE` records) of the origin's workload on up to `SLICE` bars, a trade each 100: both modes of each backend, and
-    the reference."""
+    """The ledgers (`layout.TRADE` records) of the origin's workload on up to `SLICE` bars, a trade each 100: of both modes of each backend,
+    and of the reference."""
     from gpubt.simulate.reference import Signals, simulate_list
     from gpubt.simulate.reference_orders import Bars
 

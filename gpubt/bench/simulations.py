@@ -71,7 +71,7 @@ def efficiency(times: Times) -> dict[int, float]:
 
 
 def parallel(key: str, efficiencies: Mapping[int, float], trades: int) -> dict[str, Any]:
-    """SC-005 and SC-011: the lowest efficiency up to `WORKERS` threads, of no less than `TRADES`; on fewer cores it can fail, but not pass."""
+    """SC-005 and SC-011: the lowest efficiency up to `WORKERS` threads, of at least `TRADES`; on fewer cores it can fail, not pass."""
     if trades < TRADES:
         return judged(key, None, f"not measured below {TRADES:,} trades")
     counted = {threads: value for threads, value in efficiencies.items() if 2 <= threads <= WORKERS}

@@ -104,8 +104,8 @@ def speedup(baseline: dict[str, Any], seconds: float, hardware: dict[str, Any]) 
     there = baseline["hardware"]["cpu"]
     if there != hardware["cpu"]:
         return judged("SC-002", None, f"not measured: the baseline is of another processor, {there}")
-    loop = baseline["results"][PLAIN_LOOP]["median_s"]
-    return judged("SC-002", loop / seconds, f"the plain per-trade loop took {loop:.3f} s on {baseline['date']}")
+    loop = baseline["results"][PLAIN_LOOP]["min_s"]  # its best: a busy machine is no speed-up
+    return judged("SC-002", loop / seconds, f"the plain per-trade loop took {loop:.3f} s at best on {baseline['date']}")
 
 
 def _loading(record: dict[str, Any]) -> dict[str, Any]:
