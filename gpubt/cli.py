@@ -22,6 +22,7 @@ COMMANDS = {
     "info": ("gpubt.commands.info", "versions, devices, whether and why cuda can't be used, caches"),
     "list": ("gpubt.commands.listing", "strategies, indicators, configuration groups"),
     "warmup": ("gpubt.commands.warmup", "compile the kernels and measure where the GPU begins to pay"),
+    "bench": ("gpubt.commands.bench", "compare, then time, runs and their parts; put records together"),
     "data": ("gpubt.commands.data", "check a file of bars, or convert it to Parquet: gpubt data check FILE"),
 }
 

@@ -63,6 +63,7 @@ def run_one(
     from gpubt.data.threads import aside
     from gpubt.data.validate import validate
     from gpubt.indicators.cache import IndicatorCache, Passes
+    from gpubt.memory import HostPeak
     from gpubt.metrics import account
     from gpubt.phases import Phases
     from gpubt.records import log as events
@@ -76,14 +77,15 @@ def run_one(
     from gpubt.simulate.parameters import parameters, rungs, same_bar_policies
     from gpubt.strategy.plan import plan
 
-    phases, planned = Phases(), plan(config)
+    peaks, planned = HostPeak(), plan(config)
+    phases = Phases(peaks.lap)
     phase = phases.phase
     with phase("slice"):
         source = open_source(config.data, config.seed, bars)
         lo, hi = resolve_rows(source, config.data)
     backend, reason = (backend, reason) if backend else get_backend(config.backend, work=hi - lo)
     events.started(log, config, source, lo, hi, backend, reason)
-    meter = Meter(backend)
+    meter = Meter(backend, peaks)
     with phase("ingest", bars=hi - lo):
         bars = source.read(lo, hi, planned.columns)
         bars, report = validate(bars, lo, hi, config.data.validation, source.findings)
@@ -121,9 +123,7 @@ def run_one(
             out.config(config)
             out.trades(table)
             out.equity(equity.stream())
-        record = benchmark_record(
-            config, source, bars, report, backend, reason, phases, cache, meter, summary["n_trades"], perf_counter() - started
-        )
+        record = benchmark_record(config, source, bars, report, backend, reason, phases, cache, meter, summary, perf_counter() - started)
         if detail:
             summary["detail_digest"] = detail.digest
         summary["warnings"] += [*report.warnings(), *(detail.warnings if detail else ()), *record["warnings"]]
