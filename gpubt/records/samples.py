@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gpubt.errors import DataError
-from gpubt.records.benchmark import SCHEMA_VERSION
 from gpubt.records.folder import SUMMARY
 from gpubt.records.saved import read_object
+from gpubt.records.schema import SCHEMA_VERSION
 
 FIRST = ", first call"  # ends the name of a time that includes compilation
 UNITS = {"_s": "s", "_mib": "MiB", "_bytes": "bytes"}  # by the end of a key
