@@ -55,7 +55,7 @@ def measure(name: str, work: Brackets, rounds: int) -> None:
         agree_with_origin(event)
     results = paired(cases, rounds, repeats=5) | paired({"gpubt bar mode": lambda: run("bar")}, 3)
     if name == "origin":
-        results |= paired({"plain Python loop": lambda: rivals.run(work, rivals.loop, plain=True)}, 1)
+        results |= paired({"plain Python loop": lambda: rivals.run(work, rivals.loop, rivals.inputs(work, plain=True))}, 1)
     hold = float((event["exit_bar"] - event["entry_bar"]).mean())
     print(f"\n{name}: {len(event)} trades, {hold:.0f} bars each")
     show(results, plain)

@@ -229,7 +229,7 @@ ENGINES: dict[str, Callable[..., tuple[Trades, float]]] = {"vectorbt": vectorbt,
 PRESETS = {name: name for name in ENGINES}
 # what an engine has no like of: docs/conventions.md
 WITHOUT = {
-    "backtesting": {"cross-slippage", "cross-all-in"},
+    "backtesting": {"cross-slippage"},
     "backtrader": {"cross-all-in"},
     "vectorbt": set(),
 }

@@ -67,13 +67,19 @@ def loop(
         pnl[k] = way * (fill - entry) / entry
 
 
-def run(work: Brackets, kernel: Callable[..., None], plain: bool = False) -> Exits:
-    """`kernel` over the workload, on lists when `plain`."""
+def inputs(work: Brackets, plain: bool = False) -> list[Any]:
+    """What the loops take of the workload; as lists when `plain`, which plain Python reads faster."""
+    away = work.trail_atr * work.atr[work.bar] if work.trail_atr else np.zeros(len(work.bar))
+    arrays = [work.columns[name] for name in ("open", "high", "low", "close")] + [work.bar, work.side, work.stop, work.target]
+    *read, away = [array.tolist() if plain else array for array in [*arrays, away]]
+    return [*read, work.trail, away, work.window]
+
+
+def run(work: Brackets, kernel: Callable[..., None], given: list[Any] | None = None) -> Exits:
+    """`kernel` over the workload; `given`: its `inputs`, where they were made before."""
     m = len(work.bar)
     out = np.empty(m, np.int64), np.empty(m, np.int64), np.empty(m)
-    away = work.trail_atr * work.atr[work.bar] if work.trail_atr else np.zeros(m)
-    arrays = [work.columns[name] for name in ("open", "high", "low", "close")] + [work.bar, work.side, work.stop, work.target]
-    kernel(*(a.tolist() if plain else a for a in arrays), work.trail, away, work.window, *out)
+    kernel(*(given or inputs(work)), *out)
     return out
 
 

@@ -1,6 +1,6 @@
 """The command `gpubt`: finds the subcommand, and turns every outcome into an exit status and at most one line on stderr.
 
-Exit status: 0 done, 1 a fault of gpubt's, 2 the input's fault, 130 interrupted.
+Exit status: 0 done, 1 a fault of gpubt's, 2 the input's fault, 3 a comparison found a difference, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from gpubt.errors import ConfigError, GpubtError, accepted
 COMMANDS = {
     "run": ("gpubt.commands.run", "backtest a strategy: gpubt run [group=option] [key=value] ..."),
     "explain": ("gpubt.commands.explain", "why a trade is what it is: gpubt explain RUN --trade 17"),
+    "compare": ("gpubt.commands.compare", "whether two runs gave the same trades: gpubt compare A B"),
     "info": ("gpubt.commands.info", "versions, devices, whether and why cuda can't be used, caches"),
     "list": ("gpubt.commands.listing", "strategies, indicators, configuration groups"),
     "warmup": ("gpubt.commands.warmup", "compile the kernels and measure where the GPU begins to pay"),
+    "bench": ("gpubt.commands.bench", "compare, then time, runs and their parts; put records together"),
     "data": ("gpubt.commands.data", "check a file of bars, or convert it to Parquet: gpubt data check FILE"),
 }
 

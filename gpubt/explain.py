@@ -154,7 +154,7 @@ def _inputs(config: Config, digests: Digests) -> tuple[Bars, Inputs]:
         plain.finer = PlainBars(Column(detail.open), Column(detail.high), Column(detail.low), Column(detail.close))
         plain.first = detail.first.tolist()
     levels = {name: Column(array) for name, array in zip(planned.levels, fetch(tuple(planned.levels.values())), strict=True)}
-    return bars, Inputs(plain, signals, levels, _records(rungs(config)), _records(parameters(config, bars.spacing))[0], entries)
+    return bars, Inputs(plain, signals, levels, _records(rungs(config)), _records(parameters(config, bars.mean_spacing))[0], entries)
 
 
 def _records(records: NDArray[Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,11 @@ def _cpuinfo() -> dict[str, str]:
 def cpu_model() -> str:
     """The CPU's marketing name where the system gives one, else its architecture."""
     return _cpuinfo().get("model name") or platform.processor() or platform.machine() or "unknown"
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_features() -> str:

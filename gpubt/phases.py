@@ -32,15 +32,19 @@ def _range(name: str, counts: dict[str, int]) -> AbstractContextManager[Any]:
 
 
 class Phases:
-    """Seconds and calls of each phase, in the order of first use.
+    """Seconds, calls and memory of each phase, in the order of first use.
 
     The time of a phase inside another one is the inner one's alone, so that the recorded seconds add up to the time of the run.
-    One object belongs to one run and one thread.
+    So it is with memory: `lap` gives the highest resident set since its last call, in bytes (None: not known). One object belongs to one
+    run and one thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lap: Callable[[], int | None] = lambda: None) -> None:
+        self._lap = lap
         self._seconds: dict[str, float] = {}
         self._calls: dict[str, int] = {}
+        self._peaks: dict[str, int | None] = {}
+        self._open: list[str] = []
         self._within: list[float] = []  # seconds of phases inside each open one, the outermost first
 
     @contextmanager
@@ -52,6 +56,8 @@ class Phases:
         """
         self._seconds.setdefault(name, 0.0)
         self._calls[name] = self._calls.get(name, 0) + 1
+        self._mark()
+        self._open.append(name)
         self._within.append(0.0)
         start = perf_counter()
         try:
@@ -64,10 +70,22 @@ class Phases:
             self._seconds[name] += elapsed - self._within.pop()
             if self._within:
                 self._within[-1] += elapsed
+            self._mark()
+            self._open.pop()
 
-    def record(self) -> dict[str, dict[str, float | int]]:
-        """`{"scan": {"seconds": 0.01, "calls": 1}, ...}`, for the benchmark record."""
-        return {name: {"seconds": seconds, "calls": self._calls[name]} for name, seconds in self._seconds.items()}
+    def _mark(self) -> None:
+        """Count the peak since the last mark to the phase that it was in."""
+        peak = self._lap()
+        if self._open:
+            known = [one for one in (peak, self._peaks.get(self._open[-1])) if one is not None]
+            self._peaks[self._open[-1]] = max(known, default=None)
+
+    def record(self) -> dict[str, dict[str, float | int | None]]:
+        """`{"scan": {"seconds": 0.01, "calls": 1, "host_peak_bytes": 90000000}, ...}`, for the benchmark record."""
+        return {
+            name: {"seconds": seconds, "calls": self._calls[name], "host_peak_bytes": self._peaks.get(name)}
+            for name, seconds in self._seconds.items()
+        }
 
     def total(self) -> float:
         """Seconds spent in all phases."""

@@ -60,6 +60,7 @@ def run_one(
     from gpubt.data.load import load, select
     from gpubt.data.threads import aside
     from gpubt.indicators.cache import IndicatorCache, Passes
+    from gpubt.memory import HostPeak
     from gpubt.metrics import account
     from gpubt.phases import Phases
     from gpubt.records import log as events
@@ -73,14 +74,15 @@ def run_one(
     from gpubt.simulate.parameters import parameters, rungs, same_bar_policies
     from gpubt.strategy.plan import plan
 
-    phases, planned = Phases(), plan(config)
+    peaks, planned = HostPeak(), plan(config)
+    phases = Phases(peaks.lap)
     phase = phases.phase
     with phase("slice"):
         rows = select(config, bars)
         source = rows.source
     backend, reason = (backend, reason) if backend else get_backend(config.backend, work=rows.n)
     events.started(log, config, source, rows.lo, rows.hi, backend, reason)
-    meter = Meter(backend)
+    meter = Meter(backend, peaks)
     with phase("ingest", bars=rows.n):
         loaded = load(config, rows, planned.columns)
         bars, report, detail = loaded.bars, loaded.report, loaded.detail
@@ -99,7 +101,7 @@ def run_one(
             entries = load_entries(config, bars.time, bars.symbol)
         levels = dict(zip(planned.levels, fetch(tuple(planned.levels.values())), strict=True))
     run = partial(backend.run, market, masks, entries, levels, rungs(config), mode=config.sim.mode, positions=config.positions)
-    policies = [parameters(config, bars.spacing, policy) for policy in same_bar_policies(config)]
+    policies = [parameters(config, bars.mean_spacing, policy) for policy in same_bar_policies(config)]
     with phase("simulate", wait=backend.wait, bars=bars.n, sets=len(policies)):
         ledger, *others = map(run, policies)
         del levels, run
@@ -108,7 +110,7 @@ def run_one(
         trades = backend.trades(ledger)
         digest = aside(ledger_digest, [trades])
         measured = account.measure(backend, market, ledger, bars, config)
-        band = [account.measure(backend, market, other, bars, config).metrics for other in others]
+        band = next((account.measure(backend, market, other, bars, config) for other in others), None)
         equity = Equity(bars, trades, measured, config)
         summary = summarise(config, source, bars, report, ledger, trades, measured, digest(), band)
     table = partial(to_table, trades, bars.time, bars.symbol)
@@ -117,9 +119,7 @@ def run_one(
             out.config(config)
             out.trades(table)
             out.equity(equity.stream())
-        record = benchmark_record(
-            config, source, bars, report, backend, reason, phases, cache, meter, len(trades), perf_counter() - started
-        )
+        record = benchmark_record(config, source, bars, report, backend, reason, phases, cache, meter, summary, perf_counter() - started)
         if detail:
             summary["detail_digest"] = detail.digest
         summary["warnings"] += [*report.warnings(), *(detail.warnings if detail else ()), *record["warnings"]]
@@ -135,7 +135,7 @@ def run_one(
         summary,
         record,
         folder,
-        raw=Raw(trades, measured, bars.time[measured.ends], bars.n),
+        raw=Raw(trades, measured, bars.time[measured.ends], bars.n, band),
     )
 
 

@@ -7,7 +7,7 @@ capital before its first period and its last equity after its last. Everything h
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -22,6 +22,7 @@ from gpubt.data.source import known_symbols, rows_of_all
 from gpubt.errors import ConfigError, InputError
 from gpubt.metrics import reference
 from gpubt.metrics.figures import figures
+from gpubt.records.benchmark import sealed
 from gpubt.records.log import RunLog
 from gpubt.records.result import Raw, RunResult
 from gpubt.records.summary import HELD, known
@@ -112,6 +113,8 @@ def combine(config: Config, names: Sequence[str], results: Sequence[RunResult], 
     times, keys = union(raws, config.data.timezone, frequencies == {"daily"})
     metrics, per_year, snapped, equity = account(config, raws, keys, times, [raw.measured.tally for raw in raws], "equity")
     held, *_ = account(config, raws, keys, times, [raw.measured.held_tally for raw in raws], "held_equity")
+    others = [replace(raw, measured=raw.band) for raw in raws if raw.band is not None]
+    band = account(config, others, keys, times, [raw.measured.tally for raw in others], "equity")[0] if others else None
     summaries = [result.summary for result in results]
     summary = {
         **totals(summaries, names),
@@ -120,6 +123,7 @@ def combine(config: Config, names: Sequence[str], results: Sequence[RunResult], 
         "ledger_digest": ledger_digest([raw.trades for raw in raws]),
         "ledger_hash": f"{fold([raw.measured.hash for raw in raws]):016x}",
         "metrics": known(metrics),
+        **({"band": {"stop_first": known(metrics), "target_first": known(band)}} if band else {}),
         "buy_and_hold": {name: known(held)[name] for name in HELD},
         "drawdown_basis": "returns",
         "returns": raws[0].measured.returns,
@@ -210,12 +214,12 @@ def merged(records: Sequence[dict[str, Any]], summary: dict[str, Any], seconds: 
     phases: dict[str, dict[str, Any]] = {}
     for record in records:
         for name, phase in record["phases"].items():
-            into = phases.setdefault(name, {"seconds": 0.0, "calls": 0})
+            into = phases.setdefault(name, {"seconds": 0.0, "calls": 0, "host_peak_bytes": None})
             into["seconds"] += phase["seconds"]
             into["calls"] += phase["calls"]
-    highest = max(records, key=lambda record: record["memory"]["host_peak_bytes"] or 0)
+            into["host_peak_bytes"] = highest([into["host_peak_bytes"], phase["host_peak_bytes"]])
     cache = {name: sum(record["cache"][name] for record in records) for name in ("hits", "misses", "evictions", "seconds")}
-    return {
+    record = {
         **first,
         **{name: summary[name] for name in ("symbol", "rows", "rows_available", "first_timestamp", "last_timestamp")},
         "trades": summary["n_trades"],
@@ -224,10 +228,21 @@ def merged(records: Sequence[dict[str, Any]], summary: dict[str, Any], seconds: 
         "wall_clock_s": seconds,
         "phases": phases,
         "cache": {**last["cache"], **cache, "peak_bytes": max(record["cache"]["peak_bytes"] for record in records)},
-        "memory": highest["memory"],
-        "digests": {**first["digests"], "data": summary["data_digest"]},
+        "memory": merged_memory([record["memory"] for record in records]),
+        "digests": {**first["digests"], "data": summary["data_digest"], "ledger": summary["ledger_digest"]},
         "warnings": list(dict.fromkeys(text for record in records for text in record["warnings"])),
     }
+    return sealed(record)
+
+
+def highest(values: Iterable[Any]) -> Any:
+    """The highest known value; None when none is."""
+    return max((value for value in values if value is not None), default=None)
+
+
+def merged_memory(memories: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Peaks, ratios and bars of the symbols that had the most; `ratio_exceeded` if any did."""
+    return {name: highest(memory[name] for memory in memories) for name in memories[0]}
 
 
 def symbol_table(names: Sequence[str], summaries: Sequence[dict[str, Any]]) -> Any:

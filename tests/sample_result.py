@@ -54,3 +54,30 @@ def result(folder: Path | None = None, config: Config | None = None, **summary: 
         folder=folder,
         symbols=None,
     )
+
+
+def benchmark_record(**values: Any) -> dict[str, Any]:
+    """A valid benchmark record of a run of 250 bars; `values` replace keys of it before its criteria are judged."""
+    from gpubt.records.benchmark import sealed
+    from gpubt.records.schema import SCHEMA_VERSION
+
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "symbol": "BTCUSDT", "rows_available": 1000, "rows": 250, "first_timestamp": "2020-01-01T00:00:00Z",
+        "last_timestamp": "2020-01-01T04:09:00Z", "frac": "0.25", "portion": 1, "bytes_read": 20_000, "bytes_transferred": 0, "trades": 12,
+        "wall_clock_s": 0.5,
+        "phases": {name: {"seconds": 0.01, "calls": 1, "host_peak_bytes": 90_000_000} for name in PHASES},
+        "backend": "cpu", "backend_reason": "backend=cpu was asked for", "device": "host", "threads": 2, "threads_asked": None,
+        "mode": "event", "seed": 42, "deterministic": True,
+        "cache": {"hits": 0, "misses": 2, "evictions": 0, "bytes": 0, "peak_bytes": 4000, "computed": ["ema(close,20)"], "seconds": 0.001},
+        "memory": {
+            "host_peak_bytes": 90_000_000, "host_baseline_bytes": 80_000_000, "host_ratio": None, "raw_bytes": 10_000,
+            "device_peak_bytes": None, "device_process_bytes": None, "device_ratio": None, "ratio_max": 1.5, "ratio_exceeded": None,
+        },
+        "digests": {name: name[0].encode().hex() * 32 for name in ("data", "config", "kernels", "ledger")},
+        "versions": {name: "1.0" for name in ("python", "gpubt", "numpy", "numba", "pyarrow")},
+        "hardware": {"system": "Linux x86_64", "cpu": "a processor", "cores": 2, "memory_bytes": 8_000_000_000, "gpus": []},
+        "warnings": [],
+        **values,
+    }  # fmt: skip
+    return sealed(record)

@@ -55,7 +55,7 @@ def test_without_proc_the_peak_comes_from_getrusage(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_ratio(peak: int | None, baseline: int | None, raw: int, ratio: float | None) -> None:
-    assert memory.host_ratio(peak, baseline, raw) == ratio
+    assert memory.memory_ratio(peak, baseline, raw) == ratio
 
 
 def test_no_driver_means_no_device_figure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ def simulate(backend: Backend, work: Brackets, mode: str) -> Ledger:
 def test_brackets_equal_a_plain_loop(backend: Backend, name: str, mode: str) -> None:
     work = BRACKETS[name](50_000, trades=500)
     trades = backend.trades(simulate(backend, work, mode))
-    brackets.agree(work, rivals.run(work, rivals.loop, plain=True), trades)
+    brackets.agree(work, rivals.run(work, rivals.loop, rivals.inputs(work, plain=True)), trades)
 
 
 def test_the_published_figures_of_the_origin(backend: Backend) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from sample_result import benchmark_record
 
 from gpubt.config import Config, Stop
 from gpubt.device import CudaStatus
@@ -101,7 +102,7 @@ def fill(folder: RunFolder, config: Config, trades: pa.Table = TABLE) -> None:
     folder.trades(lambda: trades)
     folder.equity((TABLE.schema, TABLE.to_batches()))
     folder.config(config)
-    folder.benchmark({"rows": 3})
+    folder.benchmark(benchmark_record())
     folder.summary({"n_trades": 3, "metrics": {"sharpe_ratio": float("nan")}})
 
 

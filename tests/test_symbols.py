@@ -44,6 +44,14 @@ def overrides(path: str, symbols: str = "data.symbols=all") -> list[str]:
     return ["data=parquet", f"data.path={path}", symbols, *COSTS]
 
 
+def test_a_band_is_of_the_total_too(path: str) -> None:
+    bracket = ["exits.stop.pct=0.0005", "exits.target.pct=0.0005"]
+    both = gpubt.run([*overrides(path), *bracket, "sim.same_bar=band"])
+    for policy, metrics in both.summary["band"].items():
+        assert metrics == gpubt.run([*overrides(path), *bracket, f"sim.same_bar={policy}"]).metrics
+    assert both.summary["band"]["stop_first"] == both.metrics != both.summary["band"]["target_first"]
+
+
 def test_each_symbol_is_its_own_run_and_totals_add_up(path: str) -> None:
     result = gpubt.run(overrides(path))
     single = {name: gpubt.run([*overrides(path, f"data.symbol={name}")]) for name in NAMES}

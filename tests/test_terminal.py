@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sample_result import METRICS, result
 
-from gpubt.config import Commission, Config, Costs, Data, Sim
+from gpubt.backends import get_backend
+from gpubt.config import Backend, Commission, Config, Costs, Data, Sim
 from gpubt.report.next_command import next_command
 from gpubt.report.numbers import milliseconds, moment, number, percent, size
 from gpubt.report.terminal import render
@@ -26,7 +27,7 @@ def test_the_screen_has_what_a_run_came_to(capsys: pytest.CaptureFixture[str]) -
     for piece in (
         "2,301,455 of 6,904,365 bars,", "2017-08-17 04:00 to 2022-01-01 00:00 UTC", "ema_cross      fast=20, slow=50",
         "+12.35%        +450.00%", "-17.25%         -83.00%", "daily returns, 365 a year", "1,234, win rate 45.1%, profit factor 1.09",
-        "bars held 71.2 on average", "12 exits (0.97%)", "size zero 3", "457 ms in all, slice 0.0 ms", "write 86.1 ms",
+        "bars held 71.2 on average", "12 of 1,234 trades (0.97%)", "size zero 3", "457 ms in all, slice 0.0 ms", "write 86.1 ms",
         "peak 223.7 MiB (1.21 x the bars), device n/a", "cpu, auto: CuPy is not installed", "0123456789abcdef", "/results/one/",
         "peak memory is high", "gpubt run costs=binance_spot",
     ):  # fmt: skip
@@ -49,8 +50,35 @@ def test_a_run_without_trades_has_no_figures(capsys: pytest.CaptureFixture[str])
     text = "\n".join(screen(capsys, result(metrics=NO_TRADES, strategy="a_name_longer_than_the_column", buy_and_hold={}, params={})))
     assert "nan" not in text
     assert "Sharpe ratio                n/a" in text
-    assert "0 exits (n/a)" in text
+    assert "0 of 0 trades (n/a)" in text
     assert "a_name_longer_than_the_column" in text
+
+
+def test_what_only_some_runs_have_is_shown_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    band = {policy: {"total_return": part, "max_drawdown": -part} for policy, part in (("stop_first", 0.12345), ("target_first", 0.25))}
+    money = {**METRICS, "carry": -1234.5, "shortfall": 67.25}
+    rows = screen(capsys, result(metrics=money, fills=1801, band=band, skipped={"blackout": 2}, warnings=["someone else pays"]))
+    text = "\n".join(rows)
+    for piece in (
+        "1,234 in 1,801 fills, win rate 45.1%", "carry -1,234.50", "shortfall 67.25",
+        "band           stop first: total return +12.35%, max drawdown -12.35%,\n",
+        "               target first: total return +25.00%, max drawdown -25.00%\n",
+    ):  # fmt: skip
+        assert piece in text
+    assert len(rows) <= 40
+    plain = "\n".join(screen(capsys, result(metrics={**METRICS, "carry": 0.0, "shortfall": 0.0}, fills=METRICS["n_trades"])))
+    assert not any(word in plain for word in ("fills", "carry", "shortfall", "band"))
+
+
+def test_a_first_run_says_that_it_compiles(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpubt.progress.shown", lambda: True)  # a person at a terminal
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    get_backend(Backend(name="cpu"), work=1)
+    assert capsys.readouterr().err.splitlines() == ["gpubt: compiling the kernels for this machine, once; gpubt warmup compiles them all"]
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels" / "step.nbi").touch()
+    get_backend(Backend(name="cpu"), work=1)
+    assert capsys.readouterr().err == ""
 
 
 def test_text_of_users_is_not_markup(capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,6 +66,7 @@ class Backend(ABC):
 
     name: str
     device: str  # names the memory that arrays live in, for the indicator cache
+    threads: int | None = None  # of the host that compute; None: a device does
     bytes_transferred = 0
 
     def upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None = None) -> Market:

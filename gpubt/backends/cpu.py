@@ -19,6 +19,7 @@ from gpubt.backends.kernels.market import TABLE
 from gpubt.backends.kernels.marks import LANE, LANES
 from gpubt.backends.kernels.position import STATE
 from gpubt.backends.kernels.prepare import prices
+from gpubt.hardware import cores
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
 
@@ -35,10 +36,11 @@ class CpuBackend(Backend):
 
     name = "cpu"
     device = "host"
+    threads: int
 
     def __init__(self, threads: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.threads = max(1, min(threads or cores, cores, numba.config.NUMBA_NUM_THREADS))
+        available = cores()
+        self.threads = max(1, min(threads or available, available, numba.config.NUMBA_NUM_THREADS))
         _start_threads(self.threads)
         next_bit(np.zeros(1, np.uint64), 0, 1)  # loads numba's machinery once, in no phase of the run and under the memory baseline
 

@@ -49,6 +49,11 @@ class Bars:
         return spacing(self.time)
 
     @property
+    def mean_spacing(self) -> float:
+        """Nanoseconds from bar to bar on average, nights and holidays included: what a bar is of a year. 0 for one bar."""
+        return int(self.time[-1] - self.time[0]) / (self.n - 1) if self.n > 1 else 0.0
+
+    @property
     def read_only(self) -> bool:
         """Whether no column can be written to, so that what is known about the bars stays true."""
         return not any(column.flags.writeable for column in self.columns().values())

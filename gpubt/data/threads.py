@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
+
+from gpubt.hardware import cores
 
 PARALLEL = 250_000  # rows from which on threads pay
 
@@ -28,8 +29,8 @@ def thread_limit(threads: int | None) -> Iterator[None]:
 
 def threads_for(rows: int) -> int:
     """How many threads work on so many rows."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(_most.get() or cores, cores) if rows >= PARALLEL else 1
+    available = cores()
+    return min(_most.get() or available, available) if rows >= PARALLEL else 1
 
 
 def aside(work: Callable[..., Result], *arguments: Any) -> Callable[[], Result]:

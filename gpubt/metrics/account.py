@@ -65,7 +65,7 @@ def measure(backend: Backend, market: Market, ledger: Ledger, bars: Bars, config
         tally, equity = backend.account(market, trades, ends, costs, own.risk_free, config.sim.mode)
         return tally[0], equity, figures(tally[0], capital=config.capital, bars=bars.n, periods=len(ends), per_year=per_year)
 
-    tally, equity, metrics = finish(ledger, parameters(config, bars.spacing))
+    tally, equity, metrics = finish(ledger, parameters(config, bars.mean_spacing))
     free = layout.record(layout.PARAMS, capital=config.capital)
     held_tally, held_equity, held = finish(backend.ledger(hold(bars, config.capital), "single"), free)
     return Measured(

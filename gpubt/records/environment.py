@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import re
 from functools import cache
@@ -13,7 +12,7 @@ from typing import Any
 
 from gpubt.caches import kernel_files
 from gpubt.device import CudaStatus
-from gpubt.hardware import cpu_model
+from gpubt.hardware import cores, cpu_model
 from gpubt.records.arrow import plain
 from gpubt.resources import PACKAGE, kernel_sources
 
@@ -40,7 +39,7 @@ def _dependencies() -> list[str]:
     try:
         declared = [line for line in requires("gpubt") or [] if "extra ==" not in line]
     except PackageNotFoundError:
-        return ["numpy", "numba", "hydra-core", "pyarrow", "nvtx", "nvidia-ml-py", "psutil", "rich"]
+        return ["numpy", "numba", "hydra-core", "pyarrow", "fastjsonschema", "nvtx", "nvidia-ml-py", "psutil", "rich"]
     return [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in declared]
 
 
@@ -65,7 +64,7 @@ def hardware(status: CudaStatus | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_bytes": int(psutil.virtual_memory().total),
     }
     return found if status is None else {**found, "gpus": status.devices}

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from gpubt.records.arrow import beside, explained, put_json, put_lines, put_parquet, put_yaml, remove, sync
+from gpubt.records.arrow import beside, explained, plain, put_json, put_lines, put_parquet, put_yaml, remove, sync
+from gpubt.records.schema import check_benchmark
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,5 +88,6 @@ class RunFolder:
         self._write(LOG, put_lines, lines)
 
     def benchmark(self, values: dict[str, Any]) -> None:
-        """The benchmark record."""
+        """The benchmark record. Raises GpubtError for one that its schema refuses."""
+        check_benchmark(plain(values))
         self._write(BENCHMARK, put_json, values)

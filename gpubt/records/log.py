@@ -41,6 +41,7 @@ class RunLog(logging.Handler):
         super().__init__(logging.INFO)
         self.setFormatter(JsonLines())
         self.lines: list[str] = []
+        self._warned: set[str] = set()
         self._thread = threading.get_ident()
 
     def __enter__(self) -> RunLog:
@@ -64,7 +65,10 @@ class RunLog(logging.Handler):
         LOGGER.info(what, extra={"fields": fields})
 
     def warning(self, text: str) -> None:
-        """Log a warning of the run."""
+        """Log a warning of the run, once: each of several symbols may have it."""
+        if text in self._warned:
+            return
+        self._warned.add(text)
         LOGGER.warning("warning", extra={"fields": {"text": text}})
 
 

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Raw:
-    """What a total of several symbols is made from: `layout.TRADE` records, the account, the times (ns UTC) of its periods, bars used."""
+    """What a total of several symbols is made from: `layout.TRADE` records, the account, the times (ns UTC) of its periods, bars used; the
+    account under the other policy of a band, which has the same periods."""
 
     trades: NDArray[Any]
     measured: Measured
     end_times: NDArray[np.int64]
     bars: int
+    band: Measured | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -32,10 +31,10 @@ def summarise(
     trades: NDArray[Any],
     measured: Measured,
     digest: str,
-    band: Sequence[Mapping[str, Any]] = (),
+    band: Measured | None = None,
 ) -> dict[str, Any]:
-    """Keys in the order of the file. Figures that don't exist are None. `digest` is the ledger's; `band` has the metrics under the other
-    same-bar policies that ran."""
+    """Keys in the order of the file. Figures that don't exist are None. `digest` is the ledger's; `band` is the account under
+    target_first, where both policies ran."""
     from gpubt.data.clock import time_text
 
     metrics, held = known(measured.metrics), known(measured.buy_and_hold)
@@ -54,7 +53,7 @@ def summarise(
         "ledger_hash": f"{measured.hash:016x}",
         "data_digest": report.digest,
         "metrics": metrics,
-        **({"band": {"stop_first": metrics, "target_first": known(dict(band[0]))}} if band else {}),
+        **({"band": {"stop_first": metrics, "target_first": known(band.metrics)}} if band else {}),
         "buy_and_hold": {name: held[name] for name in HELD},
         "returns": measured.returns,
         "annualisation": None if math.isnan(measured.per_year) else measured.per_year,

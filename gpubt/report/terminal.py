@@ -79,7 +79,7 @@ def _symbols(rows: list[dict[str, Any]], width: int) -> Iterator[Text]:
 
 
 def _row(label: str, value: str, style: str = "") -> Text:
-    return Text.assemble((f"{label.ljust(LABEL - 1)} ", "dim"), (value, style))
+    return Text.assemble((f"{label.ljust(LABEL - 1)} " if value else label, "dim"), (value, style))
 
 
 def _folded(label: str, value: str, width: int, style: str = "") -> Iterator[Text]:
@@ -123,23 +123,38 @@ def _figures(metrics: dict[str, Any], hold: dict[str, Any], summary: dict[str, A
 
 def _trades(metrics: dict[str, Any], summary: dict[str, Any], width: int) -> Iterator[Text]:
     count = int(metrics.get("n_trades") or 0)
+    fills, carry, shortfall = int(summary.get("fills") or count), metrics.get("carry"), metrics.get("shortfall")
     parts = [
-        f"{count:,}",
+        f"{count:,} in {fills:,} fills" if fills != count else f"{count:,}",
         f"win rate {percent(metrics.get('win_rate'), 1, sign=False)}",
         f"profit factor {number(metrics.get('profit_factor'))}",
         f"bars held {number(metrics.get('average_bars_held'), 1)} on average",
         f"best {percent(metrics.get('best_trade'))}",
         f"worst {percent(metrics.get('worst_trade'))}",
         f"fees {number(metrics.get('fees'))}",
+        *([f"carry {number(carry)}"] if carry else []),
+        *([f"shortfall {number(shortfall)}"] if shortfall else []),
         f"exposure {percent(metrics.get('exposure'), 1, sign=False)}",
     ]
     yield from _listed("trades", parts, width)
     ambiguous = int(summary.get("ambiguous_exits") or 0)
     share = percent(ambiguous / count, sign=False) if count else NONE
-    yield from _folded("ambiguous", f"{ambiguous:,} exits ({share}) depend on the order of prices within a bar", width)
+    yield from _folded("ambiguous", f"{ambiguous:,} of {count:,} trades ({share}) depend on the order within a bar", width)
+    yield from _band(summary.get("band"), width)
     skipped = [f"{reason.replace('_', ' ')} {n:,}" for reason, n in (summary.get("skipped") or {}).items() if n]
     if skipped:
         yield from _listed("skipped", skipped, width)
+
+
+def _band(band: dict[str, Any] | None, width: int) -> Iterator[Text]:
+    """What the account comes to under both orders, where `sim.same_bar=band` ran them."""
+    if band is None:
+        return
+    parts = [
+        f"{policy.replace('_', ' ')}: total return {percent(figures['total_return'])}, max drawdown {percent(figures['max_drawdown'])}"
+        for policy, figures in band.items()
+    ]
+    yield from _listed("band", parts, width)
 
 
 def _machine(benchmark: dict[str, Any], width: int) -> Iterator[Text]:

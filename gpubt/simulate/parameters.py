@@ -58,7 +58,7 @@ def rungs(config: Config) -> NDArray[Any]:
     return out
 
 
-def _carry(config: Carry, spacing: int) -> float:
+def _carry(config: Carry, spacing: float) -> float:
     """The fraction of the notional that a bar costs."""
     return config.per_bar or 0.0 if config.annual is None else config.annual * (spacing / YEAR)
 
@@ -68,9 +68,9 @@ def same_bar_policies(config: Config) -> tuple[str, ...]:
     return ("stop_first", "target_first") if config.sim.same_bar == "band" else (config.sim.same_bar,)
 
 
-def parameters(config: Config, spacing: int = 0, policy: str | None = None) -> NDArray[Any]:
-    """One `layout.PARAMS` record (shape (1,)) of a resolved configuration; `spacing` of the bars in nanoseconds, for yearly rates; `policy`
-    in the place of `sim.same_bar`."""
+def parameters(config: Config, spacing: float = 0.0, policy: str | None = None) -> NDArray[Any]:
+    """One `layout.PARAMS` record (shape (1,)) of a resolved configuration; `spacing` of the bars in nanoseconds (`Bars.mean_spacing`), for
+    yearly rates; `policy` in the place of `sim.same_bar`."""
     stop, target, size = level(config.exits.stop), level(config.exits.target), _size(config.sizing)
     trail, even = level(config.exits.trailing), level(config.exits.break_even)
     entry, costs, order = config.entry, config.costs, ORDERS[config.entry.order]

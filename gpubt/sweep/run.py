@@ -68,7 +68,7 @@ class Sweep:
         for first in self.groups.trades:
             config = self._config(int(first))
             own = None if any(True for _ in level_texts(config)) else plan(config).levels
-            found.append(Trading(config, parameters(config, self.data.bars.spacing), rungs(config), own))
+            found.append(Trading(config, parameters(config, self.data.bars.mean_spacing), rungs(config), own))
         return found
 
     def run(self, remaining: NDArray[np.int64], store: Store) -> None:

@@ -1,0 +1,1 @@
+"""`gpubt bench`: what is timed is first compared. Records go to `bench/records/`."""
