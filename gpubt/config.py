@@ -314,20 +314,27 @@ class Cache:
 
 @dataclass
 class Sweep:
-    """Which sets: `method` grid or random (`sets` draws with `seed`); `where` such as "fast < slow" leaves combinations out. `blocks`: equal
-    parts of the return periods whose sums of returns are kept with every row."""
+    """Which sets: `method` grid, random (`sets` draws with `seed`) or optuna (`sets` trials, `batch` at a time, towards the best
+    `objective`); `where` such as "fast < slow" leaves combinations out. `blocks`: equal parts of the return periods whose sums of returns
+    are kept with every row."""
 
     method: str = "grid"
     sets: int = 1000
     where: str | None = None
     blocks: int = 16
+    objective: str = "sharpe_ratio"
+    direction: str = "maximize"
+    batch: int = 100
 
 
 @dataclass
 class Memory:
-    """`ratio_max`: peak memory over raw bar bytes above which a run warns."""
+    """`ratio_max`: peak memory over raw bar bytes above which a run warns. `host`, `device`: MiB that a sweep may take there; null: most
+    of what is free."""
 
     ratio_max: float = 1.5
+    host: float | None = None
+    device: float | None = None
 
 
 @dataclass

@@ -35,7 +35,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "sim.same_bar": ("stop_first", "target_first", "ohlc", "olhc", "adaptive", "band"),
     "metrics.returns": ("auto", "daily", "bar"),
     "equity": ("returns", "bar"),
-    "sweep.method": ("grid", "random"),
+    "sweep.method": ("grid", "random", "optuna"),
+    "sweep.direction": ("maximize", "minimize"),
 }
 
 # key: (low, high, is low itself allowed); an infinite high is open
@@ -100,7 +101,10 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "cache.budget_mib": (0, float("inf"), True),
     "sweep.sets": (1, 10_000_000, True),
     "sweep.blocks": (1, 1000, True),
+    "sweep.batch": (1, 100_000, True),
     "memory.ratio_max": (0, float("inf"), False),
+    "memory.host": (0, float("inf"), False),
+    "memory.device": (0, float("inf"), False),
     "seed": (0, 2**63 - 1, True),
 }
 

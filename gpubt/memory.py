@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
+GROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
 RATIO_FLOOR = 64_000_000  # bytes of bars; under it the interpreter and compiled code outweigh the data
 
 
@@ -47,6 +53,29 @@ def resident_bytes() -> int | None:
         return int(psutil.Process().memory_info().rss)
     except (ImportError, OSError):
         return None
+
+
+def free_bytes() -> int:
+    """What this process may still take: what the system has available, within the limits of its control group and its address space."""
+    import psutil
+
+    limits = [int(psutil.virtual_memory().available), *_group_limits()]
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        most, _ = resource.getrlimit(resource.RLIMIT_AS)
+        taken = _proc_bytes("VmSize")
+        if most != resource.RLIM_INFINITY and taken is not None:
+            limits.append(most - taken)
+    return max(0, min(limits))
+
+
+def _group_limits() -> Iterator[int]:
+    """Bytes left of the control group's limit (Linux, version 2 as a container sees it, then version 1)."""
+    for limit, used in GROUPS:
+        with suppress(OSError, ValueError):  # "max" is no number
+            yield int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii"))
+            return
 
 
 def reset_host_peak() -> bool:

@@ -42,13 +42,28 @@ class Ledger:
 
 
 @dataclass(frozen=True)
-class Job:
-    """One set of a sweep: its masks, levels, `layout.RUNG` records and `layout.PARAMS` record (shape (1,))."""
+class Trading:
+    """How a set trades its signals: its target ladder (`layout.RUNG` records), its parameters (a `layout.PARAMS` record, shape (1,)), and
+    with positions=list its entries (`layout.ENTRY` records)."""
 
-    masks: Mapping[str, Array]
-    levels: Mapping[str, Array]
     rungs: NDArray[Any]
     params: NDArray[Any]
+    entries: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sets of a sweep: set i has the masks and levels `inputs[input_of[i]]`, and trades them as `trades[trade_of[i]]`."""
+
+    inputs: Sequence[tuple[Mapping[str, Array], Mapping[str, Array]]]
+    trades: Sequence[Trading]
+    input_of: NDArray[np.int64]
+    trade_of: NDArray[np.int64]
+
+    @property
+    def n(self) -> int:
+        """Number of sets."""
+        return len(self.input_of)
 
 
 @dataclass(frozen=True)
@@ -154,26 +169,27 @@ class Backend(ABC):
         return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), params, risk_free, mode != "bar")
 
     def simulate_sets(
-        self, market: Market, jobs: Sequence[Job], ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, blocks: int
+        self, market: Market, batch: Batch, ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, blocks: int
     ) -> Sets:
-        """What `simulate` and `account` give for each job; nothing but sums is kept."""
-        out = Sets(
-            np.concatenate([layout.record(layout.TALLY, best=np.nan, worst=np.nan)] * len(jobs)),
-            np.zeros((len(jobs), blocks)),
-            np.zeros((len(jobs), blocks)),
-        )
-        self._simulate_sets(market, jobs, np.ascontiguousarray(ends, np.int64), risk_free, mode, positions, out)
+        """What `simulate` and `account` give for each set of the batch; nothing but sums is kept."""
+        tallies = np.zeros(batch.n, layout.TALLY)
+        tallies["best"] = tallies["worst"] = np.nan
+        out = Sets(tallies, np.zeros((batch.n, blocks)), np.zeros((batch.n, blocks)))
+        self._simulate_sets(market, batch, np.ascontiguousarray(ends, np.int64), risk_free, mode, positions, out)
         return out
 
     def _simulate_sets(
-        self, market: Market, jobs: Sequence[Job], ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, out: Sets
+        self, market: Market, batch: Batch, ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, out: Sets
     ) -> None:
         """One after the other."""
-        for i, job in enumerate(jobs):
-            ledger = self.simulate(market, job.masks, job.levels, job.rungs, job.params, mode, positions)
-            tally, equity = self.account(market, ledger, ends, job.params, risk_free, mode)
+        for i in range(batch.n):
+            masks, levels = batch.inputs[batch.input_of[i]]
+            trade = batch.trades[batch.trade_of[i]]
+            given = (market, masks, trade.entries, levels, trade.rungs, trade.params)
+            ledger = self.run(*given, mode=mode, positions=positions)
+            tally, equity = self.account(market, ledger, ends, trade.params, risk_free, mode)
             out.tallies[i] = tally[0]
-            out.sums[i], out.squares[i] = block_sums(equity, float(job.params["capital"][0]), risk_free, out.sums.shape[1])
+            out.sums[i], out.squares[i] = block_sums(equity, float(trade.params["capital"][0]), risk_free, out.sums.shape[1])
 
     def ledger(self, trades: NDArray[Any], positions: str) -> Ledger:
         """A ledger of `layout.TRADE` records from the host, for `account`."""

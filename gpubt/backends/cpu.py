@@ -12,8 +12,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.base import Array, Backend, Job, Ledger, Market, Sets, by_entry, capacity, packed, parameter_entry
-from gpubt.backends.kernels import account, batch, indicators, scan, simulate
+from gpubt.backends.base import Array, Backend, Batch, Ledger, Market, Sets, by_entry, capacity, packed, parameter_entry
+from gpubt.backends.kernels import account, indicators, many, scan, simulate
 from gpubt.backends.kernels.bits import next_bit
 from gpubt.backends.kernels.market import TABLE
 from gpubt.backends.kernels.marks import LANE, LANES
@@ -107,30 +107,33 @@ class CpuBackend(Backend):
         return account.measure(market.prices.made, np.ascontiguousarray(ledger.rows), ledger.positions, ends, params[0], risk_free, skip)
 
     def _simulate_sets(
-        self, market: Market, jobs: Sequence[Job], ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, out: Sets
+        self, market: Market, batch: Batch, ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, out: Sets
     ) -> None:
         if positions != "single":
-            super()._simulate_sets(market, jobs, ends, risk_free, mode, positions, out)
+            super()._simulate_sets(market, batch, ends, risk_free, mode, positions, out)
             return
-        tables = {(id(job.masks), id(job.levels)): _table(market, job.masks, job.levels) for job in jobs}
-        entries = [parameter_entry(job.params) for job in jobs]
-        records = np.zeros(len(jobs), batch.JOB)
-        records["table"] = [tables[id(job.masks), id(job.levels)].ctypes.data for job in jobs]
-        for name, arrays in (("params", [job.params for job in jobs]), ("entry", entries), ("rungs", [job.rungs for job in jobs])):
-            records[name] = [array.ctypes.data for array in arrays]
-        masks = {id(job.masks): job.masks for job in jobs}.values()
-        most = (max(capacity(one["long_entry"], one["short_entry"]) for one in masks) + 1) * (max(len(job.rungs) for job in jobs) + 1)
+        tables = [_table(market, masks, levels) for masks, levels in batch.inputs]
+        entries = [parameter_entry(trade.params) for trade in batch.trades]
+        records = np.zeros(batch.n, many.JOB)
+        records["table"] = _addresses(tables)[batch.input_of]
+        for name, arrays in (
+            ("rungs", [trade.rungs for trade in batch.trades]),
+            ("params", [trade.params for trade in batch.trades]),
+            ("entry", entries),
+        ):
+            records[name] = _addresses(arrays)[batch.trade_of]
+        most = max(capacity(masks["long_entry"], masks["short_entry"]) for masks, _ in batch.inputs) + 1
+        most *= max(len(trade.rungs) for trade in batch.trades) + 1
 
         def work(start: int, end: int) -> None:
             ledger, skipped, lanes = np.empty(most, layout.TRADE), np.zeros(len(layout.SKIPS), np.int64), np.zeros(LANES, LANE)
-            marks = np.empty(len(ends))
             state = _state(ledger, skipped, np.zeros(0, layout.RUNG))[0]
-            arrays = {"ledger": ledger, "ends": ends, "marks": marks, "lanes": lanes}
+            arrays = {"ledger": ledger, "ends": ends, "marks": np.empty(len(ends)), "lanes": lanes}
             own = account.account_state(market.prices.made, arrays, risk_free, mode != "bar")
             given = (np.uint64(records.ctypes.data), start, end, market.n, mode == "bar", state, own[0])
-            batch.run_sets(*given, np.uint64(out.tallies.ctypes.data), out.sums, out.squares)
+            many.run_sets(*given, np.uint64(out.tallies.ctypes.data), out.sums, out.squares)
 
-        self._share(work, len(jobs), 1, 8)
+        self._share(work, batch.n, 1, 8)
 
     def _place(self, array: NDArray[Any]) -> Array:
         return array
@@ -182,6 +185,11 @@ def _state(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]
     """One STATE record that writes to these arrays, which must outlive it."""
     addresses = {"ledger": ledger.ctypes.data, "skipped": skipped.ctypes.data, "rungs": rungs.ctypes.data}
     return layout.record(STATE, **addresses)
+
+
+def _addresses(arrays: Sequence[NDArray[Any]]) -> NDArray[np.uint64]:
+    """Where these arrays are; they must outlive what it is used for."""
+    return np.array([array.ctypes.data for array in arrays], np.uint64)
 
 
 def _table(market: Market, masks: Mapping[str, Array], levels: Mapping[str, Array]) -> NDArray[Any]:

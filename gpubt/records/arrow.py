@@ -126,13 +126,13 @@ def put_parquet(table: Rows, path: Path) -> None:
             writer.write(batch)
 
 
-def write_json(value: Any, path: Path) -> None:
+def write_json(value: Any, path: Path, remedy: str = RUN_FOLDER) -> None:
     """`put_json`, atomically."""
-    with atomic(path) as temporary:
+    with atomic(path, remedy) as temporary:
         put_json(value, temporary)
 
 
-def write_parquet(table: Rows, path: Path) -> None:
+def write_parquet(table: Rows, path: Path, remedy: str = RUN_FOLDER) -> None:
     """`put_parquet`, atomically."""
-    with atomic(path) as temporary:
+    with atomic(path, remedy) as temporary:
         put_parquet(table, temporary)

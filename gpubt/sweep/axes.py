@@ -55,7 +55,7 @@ class Interval:
     @property
     def whole(self) -> bool:
         """Whether it holds whole numbers only."""
-        return isinstance(self.low, int) and isinstance(self.high, int)
+        return type(self.low) is int and type(self.high) is int
 
 
 def is_signal(key: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -16,16 +16,19 @@ from gpubt.errors import ConfigError, accepted
 from gpubt.sweep.axes import Axis, Interval
 
 MOST = 100_000_000  # sets
+SYMBOL = "data.symbol"  # the axis of data.symbols: it changes slowest
 
 
 @dataclass(frozen=True)
 class Space:
-    """Set i has the value `levels[key][codes[key][i]]` of each axis. `dropped`: combinations that `where` left out."""
+    """Set i has the value `levels[key][codes[key][i]]` of each axis. `dropped`: combinations that `where` left out; `first`: the number
+    that set 0 has in the sweep, where sets come in batches."""
 
     keys: tuple[str, ...]
     levels: Mapping[str, tuple[Any, ...]]
     codes: Mapping[str, NDArray[np.int64]]
     dropped: int
+    first: int = 0
 
     @property
     def n(self) -> int:
@@ -36,10 +39,25 @@ class Space:
         """The values of set `i` by key."""
         return {key: self.levels[key][self.codes[key][i]] for key in self.keys}
 
-    def column(self, key: str) -> list[Any]:
-        """The values of all sets."""
-        levels = self.levels[key]
-        return [levels[code] for code in self.codes[key]]
+    def by_symbol(self, sets: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """These sets, a symbol at a time."""
+        if SYMBOL not in self.codes:
+            yield sets
+            return
+        of = self.codes[SYMBOL][sets]
+        for code in np.unique(of):
+            yield sets[of == code]
+
+    def examples(self) -> NDArray[np.int64]:
+        """Sets in which every value of every axis occurs, the first of each."""
+        return np.unique(np.concatenate([np.unique(codes, return_index=True)[1] for codes in self.codes.values()]))
+
+    def times(self, axis: Axis) -> Space:
+        """Every set with each value of one more axis, which changes slowest."""
+        count = len(axis.values)
+        codes = {key: np.tile(code, count) for key, code in self.codes.items()}
+        first = np.repeat(np.arange(count), self.n)
+        return Space((axis.key, *self.keys), {axis.key: axis.values, **self.levels}, {axis.key: first, **codes}, self.dropped)
 
     def groups(self, keys: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Sets that agree in `keys`: the first set of each group, in the order of values, and the group of each set."""

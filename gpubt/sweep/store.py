@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.errors import DataError, InputError
-from gpubt.records.arrow import remove, write_json, write_parquet
+from gpubt.records.arrow import plain, remove, write_json, write_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 RESULTS, ABOUT, PARTS = "results.parquet", "sweep.json", "parts"
+REMEDY = "choose another folder with --out DIR"
 GROUP = 65_536  # rows of a row group
-SAME = ("version", "axes", "where", "sets", "config_digest", "data_digest", "kernels_digest", "blocks")  # what a resumed sweep must share
+SAME = ("version", "axes", "where", "sets", "config_digest", "kernels_digest")  # what a resumed sweep must share
 
 
 class Store:
@@ -30,28 +31,40 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def begin(self, about: Mapping[str, Any]) -> None:
-        """Write `sweep.json`; a folder with another sweep is refused."""
+    def refuse_used(self) -> None:
+        """Raise InputError where a sweep is already."""
         if (self.folder / ABOUT).exists():
             raise InputError(f"{self.folder} holds a sweep already; choose another folder with --out, or go on with --resume {self.folder}")
-        write_json(about, self.folder / ABOUT)
+
+    def begin(self, about: Mapping[str, Any]) -> None:
+        """Write `sweep.json`, or raise InputError unless the one that is there is of the same sweep."""
+        if not (self.folder / ABOUT).exists():
+            write_json(about, self.folder / ABOUT, remedy=REMEDY)
+            return
+        before, wanted = self.about(), plain(dict(about))
+        for name in SAME:
+            if before.get(name) != wanted[name]:
+                raise InputError(f"{self.folder} can't be resumed: {name} was {_short(before.get(name))} and is {_short(wanted[name])} now")
 
     def about(self) -> dict[str, Any]:
         """What `begin` wrote. Raises InputError where there is no sweep."""
         try:
             found: dict[str, Any] = json.loads((self.folder / ABOUT).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise InputError(f"DIR must be the folder of a sweep, got {str(self.folder)!r}, which has no {ABOUT}") from None
         except (OSError, ValueError) as error:
             raise DataError(f"{self.folder / ABOUT} can't be read: {error}") from None
         return found
 
-    def check_same(self, about: Mapping[str, Any]) -> None:
-        """Raise InputError unless the sweep in the folder is this one."""
-        before = self.about()
-        for name in SAME:
-            if before.get(name) != about[name]:
-                raise InputError(f"{self.folder} can't be resumed: {name} was {_short(before.get(name))} and is {_short(about[name])} now")
+    def check_data(self, symbol: str, digest: str, rows: int) -> None:
+        """Note the bars of a symbol; raise DataError where rows are there that were made of others."""
+        about = self.about()
+        known = about["data"].setdefault(symbol, {"digest": digest, "rows": rows})
+        if known["digest"] != digest:
+            raise DataError(
+                f"{self.folder} can't be resumed: the bars of {symbol} had digest {known['digest'][:16]}, and have {digest[:16]} now"
+            )
+        write_json(about, self.folder / ABOUT, remedy=REMEDY)
 
     @property
     def finished(self) -> bool:
@@ -59,9 +72,11 @@ class Store:
         return (self.folder / RESULTS).exists()
 
     def done(self, sets: int) -> NDArray[np.bool_]:
-        """Of each set whether a part has its row. Parts that can't be read are removed: their sets are simulated again."""
+        """Of each set whether its row is there. Parts that can't be read are removed: their sets are simulated again."""
         import pyarrow.parquet as pq
 
+        if self.finished:
+            return np.ones(sets, np.bool_)
         flags = np.zeros(sets, np.bool_)
         for path in self._parts():
             try:
@@ -72,19 +87,20 @@ class Store:
 
     def add(self, table: pa.Table) -> None:
         """A part, in any order of its sets."""
-        table = table.sort_by("set")
-        write_parquet(table, self.folder / PARTS / f"{table['set'][0].as_py():09d}-{table['set'][-1].as_py():09d}-{len(table)}.parquet")
+        table = table.sort_by("set").combine_chunks()
+        first, last = table["set"][0].as_py(), table["set"][-1].as_py()
+        write_parquet(table, self.folder / PARTS / f"{first:09d}-{last:09d}-{len(table)}.parquet", remedy=REMEDY)
 
-    def finish(self) -> Path:
-        """All rows in one table by set, in row groups of one size; the parts go."""
-        paths = self._parts()
-        schema, bounds = _schema(paths[0]), [_bounds(path) for path in paths]
-        path = self.folder / RESULTS
-        write_parquet((schema, _merged(paths, bounds)), path)
-        for part in paths:
-            remove(part)
-        (self.folder / PARTS).rmdir()
-        return path
+    def finish(self) -> None:
+        """All rows in one table by set, in row groups of one size; then the parts go, and what a killed process left half-written."""
+        from shutil import rmtree
+
+        if not self.finished:
+            paths = self._parts()
+            write_parquet((_schema(paths[0]), _merged(paths, [_bounds(path) for path in paths])), self.folder / RESULTS, remedy=REMEDY)
+        rmtree(self.folder / PARTS, ignore_errors=True)
+        for left in self.folder.glob(".*.tmp"):
+            remove(left)
 
     def _parts(self) -> list[Path]:
         return sorted((self.folder / PARTS).glob("[0-9]*.parquet"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,20 +29,27 @@ class Variants:
         self.base = raw(self._composed)
 
     def typed(self, axis: Axis | Interval) -> Axis | Interval:
-        """The axis with its values as the configuration holds them. Raises ConfigError as a run with that value would."""
+        """The axis with its values as the configuration holds them; an interval is of whole numbers where its key takes no others, or has
+        one as its default. Raises ConfigError as a run with that value would."""
         from omegaconf import OmegaConf
 
         from gpubt.compose_errors import explain
 
-        values = []
-        for value in axis.values if isinstance(axis, Axis) else (axis.low, axis.high):
+        def put(value: Any) -> Any:
             try:
                 OmegaConf.update(self._composed, axis.key, value)
-                values.append(OmegaConf.select(self._composed, axis.key))
+                return OmegaConf.select(self._composed, axis.key)
             except Exception as error:
                 raise explain(error) from error
-            raw(self._composed)
-        return Axis(axis.key, tuple(values)) if isinstance(axis, Axis) else axis
+
+        if isinstance(axis, Axis):
+            return Axis(axis.key, tuple(put(value) for value in axis.values))
+        usual = OmegaConf.select(self._composed, axis.key)
+        if not (float(axis.low).is_integer() and float(axis.high).is_integer()):
+            return Interval(axis.key, put(axis.low), put(axis.high))
+        if type(usual) is int:  # a parameter of a strategy: its default says what it is
+            return Interval(axis.key, int(axis.low), int(axis.high))
+        return Interval(axis.key, put(int(axis.low)), put(int(axis.high)))
 
     def config(self, values: Mapping[str, Any]) -> Config:
         """The checked, resolved configuration of a set. Raises ConfigError."""
@@ -82,6 +89,17 @@ class Groups:
         return cls(signals, signal_of, trades, trade_of)
 
 
-def explained(space: Space, i: int, error: ConfigError) -> ConfigError:
-    """The error of set `i`, with its values."""
-    return ConfigError(f"set {i} ({', '.join(f'{key}={value}' for key, value in space.values(i).items())}): {error}")
+def checked(variants: Variants, space: Space) -> Iterator[Config]:
+    """Configurations of sets in which every value of every axis occurs: what is wrong with one is found before the sweep begins. Raises
+    ConfigError with the set."""
+    for i in space.examples():
+        yield config_of(variants, space, int(i))
+
+
+def config_of(variants: Variants, space: Space, i: int) -> Config:
+    """The configuration of set `i`. Raises ConfigError with its values."""
+    values = space.values(i)
+    try:
+        return variants.config(values)
+    except ConfigError as error:
+        raise ConfigError(f"set {i} ({', '.join(f'{key}={value}' for key, value in values.items())}): {error}") from None
