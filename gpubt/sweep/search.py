@@ -1,6 +1,7 @@
 """`sweep=optuna`: Optuna proposes sets in batches, the engine simulates a batch at once, and the study is told.
 
-The study is kept in `study.log`, Optuna's journal, beside the rows; a trial's rows are written before it is told, so that nothing is lost in between.
+The study is kept in `study.log`, Optuna's journal, beside the rows; a trial's row is written before the study is told, so that nothing is
+lost in between.
 """
 
 from __future__ import annotations
