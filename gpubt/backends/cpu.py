@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.backends.base import Array, Backend, Batch, Ledger, Market, Sets, by_entry, capacity, packed, parameter_entry
-from gpubt.backends.kernels import account, indicators, many, scan, simulate
+from gpubt.backends.cpu_sets import SetRun
+from gpubt.backends.kernels import account, indicators, scan, simulate
 from gpubt.backends.kernels.bits import next_bit
 from gpubt.backends.kernels.market import TABLE
-from gpubt.backends.kernels.marks import LANE, LANES
 from gpubt.backends.kernels.position import STATE
 from gpubt.backends.kernels.prepare import prices
 from gpubt.hardware import cores
@@ -113,27 +113,7 @@ class CpuBackend(Backend):
             super()._simulate_sets(market, batch, ends, risk_free, mode, positions, out)
             return
         tables = [_table(market, masks, levels) for masks, levels in batch.inputs]
-        entries = [parameter_entry(trade.params) for trade in batch.trades]
-        records = np.zeros(batch.n, many.JOB)
-        records["table"] = _addresses(tables)[batch.input_of]
-        for name, arrays in (
-            ("rungs", [trade.rungs for trade in batch.trades]),
-            ("params", [trade.params for trade in batch.trades]),
-            ("entry", entries),
-        ):
-            records[name] = _addresses(arrays)[batch.trade_of]
-        most = max(capacity(masks["long_entry"], masks["short_entry"]) for masks, _ in batch.inputs) + 1
-        most *= max(len(trade.rungs) for trade in batch.trades) + 1
-
-        def work(start: int, end: int) -> None:
-            ledger, skipped, lanes = np.empty(most, layout.TRADE), np.zeros(len(layout.SKIPS), np.int64), np.zeros(LANES, LANE)
-            state = _state(ledger, skipped, np.zeros(0, layout.RUNG))[0]
-            arrays = {"ledger": ledger, "ends": ends, "marks": np.empty(len(ends)), "lanes": lanes}
-            own = account.account_state(market.prices.made, arrays, risk_free, mode != "bar")
-            given = (np.uint64(records.ctypes.data), start, end, market.n, mode == "bar", state, own[0])
-            many.run_sets(*given, np.uint64(out.tallies.ctypes.data), out.sums, out.squares)
-
-        self._share(work, batch.n, 1, 8)
+        SetRun(tables, market.prices.made, batch, ends, risk_free, mode, market.detail is not None, out).run(self._share)
 
     def _place(self, array: NDArray[Any]) -> Array:
         return array
@@ -185,11 +165,6 @@ def _state(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]
     """One STATE record that writes to these arrays, which must outlive it."""
     addresses = {"ledger": ledger.ctypes.data, "skipped": skipped.ctypes.data, "rungs": rungs.ctypes.data}
     return layout.record(STATE, **addresses)
-
-
-def _addresses(arrays: Sequence[NDArray[Any]]) -> NDArray[np.uint64]:
-    """Where these arrays are; they must outlive what it is used for."""
-    return np.array([array.ctypes.data for array in arrays], np.uint64)
 
 
 def _table(market: Market, masks: Mapping[str, Array], levels: Mapping[str, Array]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from gpubt.backends.kernels.bits import INNER, OPTIONS, bit_pattern, read, read_word, record_reader
-from gpubt.backends.kernels.marks import LANE, LANES, STATE, begin, finish, mark, stretch
+from gpubt.backends.kernels.marks import LANE, LANES, STATE, begin, finish, lane_at, mark, stretch
 from gpubt.simulate import layout as k
 
 HASH_SEED = 0x9E3779B97F4A7C15
@@ -41,6 +41,19 @@ def account_state(prices: Any, arrays: Mapping[str, NDArray[Any]], risk_free: fl
     addresses = {name: array.ctypes.data for name, array in arrays.items()}
     sizes = {"n": len(prices.close), "periods": len(arrays["ends"]), "skip": skip}
     return k.record(STATE, **sizes, **fields, **addresses, risk_free=risk_free, hash=HASH_SEED)
+
+
+@njit(**INNER)
+def renew(s, p):
+    """An account of the starting capital, whatever it was before; addresses and sizes stay."""
+    s.carry_long, s.carry_short, s.equity = p.carry_long, p.carry_short, p.capital
+    s.base, s.q, s.ref, s.slope, s.late, s.fees, s.shift, s.deepest = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    s.peak_q, s.peak_ref, s.peak_from, s.start, s.at, s.since, s.period, s.block = 0.0, 0.0, 0, 0, 0, 0, 0, 0
+    s.hash = np.uint64(HASH_SEED)
+    for i in range(LANES):
+        lane = lane_at(s.lanes, i)
+        lane.sum, lane.square, lane.downside = 0.0, 0.0, 0.0
+    begin(s, p.capital)
 
 
 @njit(**INNER)
@@ -142,8 +155,8 @@ def add_position(s, i, stop, out):
         out.losses += 1
         out.gross_loss += pnl
     share = pnl / cost
-    out.best = share if i == 0 or share > out.best else out.best
-    out.worst = share if i == 0 or share < out.worst else out.worst
+    out.best = share if out.trades == 0 or share > out.best else out.best
+    out.worst = share if out.trades == 0 or share < out.worst else out.worst
     out.bars_held += max(1, trade_at(s.ledger, stop - 1).exit_bar - trade_at(s.ledger, i).entry_bar)
     out.ambiguous += ambiguous
     out.trades += 1

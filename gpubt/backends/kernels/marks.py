@@ -23,8 +23,28 @@ STATE = np.dtype(
         *((name, "f8") for name in ("equity", "base", "q", "ref", "slope", "late", "fees", "shift", "carry_long", "carry_short")),
         *((name, "f8") for name in ("peak", "peak_base", "peak_q", "peak_ref", "deepest", "before", "risk_free")),
         ("floor", "f8"),  # equity at or above it can't be a new worst
-        *((name, "u8") for name in ("close", "bottom0", "top0", "bottom1", "top1", "ledger", "exits", "ends", "marks", "lanes", "hash")),
-        *((name, "i8") for name in ("n", "rows", "periods", "skip", "since", "at", "peak_from", "peak_to", "start", "end", "period")),
+        *(
+            (name, "u8")
+            for name in (
+                "close",
+                "bottom0",
+                "top0",
+                "bottom1",
+                "top1",
+                "ledger",
+                "exits",
+                "ends",
+                "marks",
+                "lanes",
+                "hash",
+                "sums",
+                "squares",
+            )
+        ),
+        *(
+            (name, "i8")
+            for name in ("n", "rows", "periods", "skip", "since", "at", "peak_from", "peak_to", "start", "end", "period", "blocks", "block")
+        ),
     ]
 )
 LANE = np.dtype([("sum", "f8"), ("square", "f8"), ("downside", "f8")])
@@ -185,6 +205,15 @@ def see_bars(s, t, end):
 
 
 @njit(**INNER)
+def add_to_block(s, i, excess, square):
+    """Period `i` of equal numbers of periods, whose sums are kept."""
+    while i >= s.periods * (s.block + 1) // s.blocks:
+        s.block += 1
+    mark_at(s.sums, s.block).equity += excess
+    mark_at(s.squares, s.block).equity += square
+
+
+@njit(**INNER)
 def add_returns(s, end):
     """The return periods that end before bar `end`."""
     while s.period < s.periods:
@@ -193,9 +222,12 @@ def add_returns(s, end):
         if t >= end:
             return
         equity = equity_at(s, t)
-        mark_at(s.marks, i).equity = equity
+        if s.marks != np.uint64(0):
+            mark_at(s.marks, i).equity = equity
         excess = (equity / s.before - 1.0 if s.before > 0.0 else 0.0) - s.risk_free
         square = excess * excess
+        if s.blocks > 0:
+            add_to_block(s, i, excess, square)
         lane = lane_at(s.lanes, i & (LANES - 1))
         lane.sum += excess
         lane.square += square
