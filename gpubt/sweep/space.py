@@ -158,7 +158,10 @@ def condition(text: str, key: str, columns: Mapping[str, Any]) -> NDArray[np.boo
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError) as error:
         raise ConfigError(f"{key}={text!r} is no condition: {error.args[0]}") from None
-    with np.errstate(all="ignore"):
-        found = value(tree.body)
+    try:
+        with np.errstate(all="ignore"):
+            found = value(tree.body)
+    except (TypeError, ArithmeticError) as error:  # text against a number, 1 % 0
+        raise ConfigError(f"{key}={text!r} can't be worked out: {' '.join(str(error).split())}") from None
     length = len(next(iter(columns.values())))
     return np.broadcast_to(np.asarray(found, bool), (length,)).copy()
