@@ -83,7 +83,7 @@ def _header(top: Top) -> Iterator[str]:
     if top.where is not None:
         yield f"{'where':<{LABEL}}{top.where}: {top.left:,} sets"
     spread = [f"{name} {written(top.by, value)}" for name, value in top.spread.items()]
-    lacking = f"; {top.lacking:,} sets have none" if top.lacking else ""
+    lacking = f"; {top.lacking:,} without it" if top.lacking else ""
     yield f"{top.by:<{max(LABEL, len(top.by) + 1)}}{top.better} is better: {', '.join(spread)}{lacking}"
 
 

@@ -47,8 +47,9 @@ def stability(axes: Sequence[Coded], values: NDArray[np.float64], shown: NDArray
     ordered = np.sort(sign * values[~np.isnan(values)])
     behind, behind_mean, behind_worst = (np.searchsorted(ordered, sign * one) for one in (own, mean, worst))
     quarter, defined = FAR * len(ordered), ~np.isnan(difference)
-    shape = np.where(behind - behind_mean > quarter, "spike", np.where(behind - behind_worst <= quarter, "plateau", "slope"))
-    return Stability(count, mean, worst, difference, np.where(defined, shape, None).tolist(), rows.shape[1])
+    names = np.where(behind - behind_mean > quarter, "spike", np.where(behind - behind_worst <= quarter, "plateau", "slope"))
+    shape = [name if there else None for name, there in zip(names.tolist(), defined.tolist(), strict=True)]
+    return Stability(count, mean, worst, difference, shape, rows.shape[1])
 
 
 def neighbours(axes: Sequence[Coded], shown: NDArray[np.int64]) -> NDArray[np.int64]:

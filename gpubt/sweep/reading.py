@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,8 @@ from gpubt.sweep.store import ABOUT, PARTS, RESULTS, Store
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+SYMBOLS = ("data.symbol", "symbol")  # the column that tells symbols apart, where there are several
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,16 @@ class Results:
 
     def __init__(self, folder: Path, about: Mapping[str, Any], files: Mapping[Path, pq.ParquetFile], *, partial: bool) -> None:
         self.folder, self.about, self.files, self.partial = folder, about, files, partial
-        self.keys = tuple(about["axes"])
-        self.names = _names(files, self.keys)
+        self.names = _names(files, about["axes"])
+        self.keys = tuple(key for key in about["axes"] if key not in SYMBOLS)
         self.figures = tuple(name for name in self.names if name in BEST)
-        self.symbol = str(about.get("symbol"))
+        self.symbol = str(about.get("symbol") or next(iter(about.get("data", {})), ""))
         self._rows: NDArray[np.int64] | None = None
         self._read: dict[str, NDArray[Any]] = {}
 
     def choose(self, symbol: str | None) -> None:
         """Keep the rows of `symbol`, which may be None where there is only one. Raises ConfigError."""
-        named = self.column("symbol") if "symbol" in self.names else None
+        named = next((self.column(name) for name in SYMBOLS if name in self.names), None)
         symbols = [self.symbol] if named is None else [name for name in named.unique().to_pylist() if name is not None]
         if not symbols:
             raise DataError(f"{self.folder} has no row of a symbol")
@@ -127,8 +128,19 @@ class Results:
     @property
     def sampled(self) -> bool:
         """Whether the sets are draws, not a whole grid."""
-        grid = prod(len(levels) for levels in self.about["axes"].values())
-        return bool(grid != int(self.about.get("sets", grid)) + int(self.about.get("dropped", 0)))
+        return bool(self.about.get("method", "grid") != "grid")
+
+    @property
+    def of(self) -> int:
+        """Rows there are when the sweep is finished."""
+        symbols = next((len(self.about["axes"][name]) for name in SYMBOLS if name in self.about["axes"]), 1)
+        return max(self.n, int(self.about.get("sets", 0)) // symbols)
+
+    @property
+    def bars(self) -> int | None:
+        """Of the symbol, where `sweep.json` has it."""
+        found: int | None = self.about.get("data", {}).get(self.symbol, self.about).get("rows")
+        return found
 
     def short(self) -> dict[str, str]:
         """The shortest name of each axis that a condition takes, by key."""
@@ -136,7 +148,7 @@ class Results:
         for name, key in short_names({key: key for key in self.keys}).items():
             if name not in self.figures and name != "set":
                 found.setdefault(key, name)
-        return found
+        return {key: found[key] for key in self.keys}
 
 
 class Names(Mapping[str, NDArray[Any]]):
@@ -197,7 +209,7 @@ def _about(store: Store) -> dict[str, Any]:
     return about
 
 
-def _names(files: Mapping[Path, pq.ParquetFile], keys: Sequence[str]) -> list[str]:
+def _names(files: Mapping[Path, pq.ParquetFile], keys: Iterable[str]) -> list[str]:
     """The columns, which are those of a sweep with these axes. Raises DataError."""
     for path, file in files.items():
         names: list[str] = file.schema_arrow.names

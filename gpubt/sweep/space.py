@@ -161,7 +161,9 @@ def condition(text: str, key: str, columns: Mapping[str, Any]) -> NDArray[np.boo
     try:
         with np.errstate(all="ignore"):
             found = value(tree.body)
-    except (TypeError, ArithmeticError) as error:  # text against a number, 1 % 0
-        raise ConfigError(f"{key}={text!r} can't be worked out: {' '.join(str(error).split())}") from None
+    except TypeError:
+        raise ConfigError(f"{key}={text!r} can't be worked out: it mixes text and numbers, or orders null") from None
+    except ArithmeticError as error:  # 1 % 0
+        raise ConfigError(f"{key}={text!r} can't be worked out: {error}") from None
     length = len(next(iter(columns.values())))
     return np.broadcast_to(np.asarray(found, bool), (length,)).copy()

@@ -54,14 +54,13 @@ def best(results: Results, by: str, n: int, where: str | None, *, ascending: boo
     shown = order[:n]
     near = stability(results.axes, values, shown, high=high)
     among = values[kept][~np.isnan(values[kept])]
-    about = results.about
     top = Top(
         folder=results.folder,
         symbol=results.symbol,
-        bars=about.get("rows"),
+        bars=results.bars,
         partial=results.partial,
         sampled=results.sampled,
-        of=int(about.get("sets", results.n)),
+        of=results.of,
         sets=results.n,
         where=where,
         left=len(kept),
