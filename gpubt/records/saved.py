@@ -139,7 +139,7 @@ def _ledger(path: Path, symbols: list[str]) -> dict[str, NDArray[Any]]:
                 raise DataError(f"{path} is not the ledger of a run: it has no column {name}")
             if table[name].null_count and name not in FLOATS:
                 raise DataError(f"{path} is not the ledger of a run: its column {name} has nulls")
-        columns = {name: _values(table[name].cast(kind)) for name, kind in kinds.items()}
+        columns = {name: values_of(table[name].cast(kind)) for name, kind in kinds.items()}
         return columns | {name: _codes(table[name], codes) for name, codes in named.items()}
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} can't be read as the ledger of a run: {' '.join(str(error).split())}") from error
@@ -147,7 +147,7 @@ def _ledger(path: Path, symbols: list[str]) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path} is not the ledger of this run: it has the name {error}") from error
 
 
-def _values(column: pa.ChunkedArray) -> NDArray[Any]:
+def values_of(column: pa.ChunkedArray) -> NDArray[Any]:
     """Numbers of 8 bytes, whole ones as int64, nulls of others as NaN. (`to_numpy` would import pandas where it is installed.)"""
     import pyarrow as pa
 
@@ -167,7 +167,7 @@ def _codes(column: pa.ChunkedArray, codes: dict[str, int]) -> NDArray[np.int64]:
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     chunks = column.unify_dictionaries().chunks
-    indices = _values(pa.chunked_array([chunk.indices for chunk in chunks]))
+    indices = values_of(pa.chunked_array([chunk.indices for chunk in chunks]))
     names = chunks[0].dictionary.to_pylist()
     table = np.zeros(len(names), np.int64)
     for i in np.flatnonzero(np.bincount(indices)).tolist():  # not every name of a dictionary is used

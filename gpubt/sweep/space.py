@@ -176,7 +176,12 @@ def condition(text: str, key: str, columns: Mapping[str, Any]) -> NDArray[np.boo
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError) as error:
         raise ConfigError(f"{key}={text!r} is no condition: {error.args[0]}") from None
-    with np.errstate(all="ignore"):
-        found = value(tree.body)
+    try:
+        with np.errstate(all="ignore"):
+            found = value(tree.body)
+    except TypeError:
+        raise ConfigError(f"{key}={text!r} can't be worked out: it mixes text and numbers, or orders null") from None
+    except ArithmeticError as error:  # 1 % 0
+        raise ConfigError(f"{key}={text!r} can't be worked out: {error}") from None
     length = len(next(iter(columns.values())))
     return np.broadcast_to(np.asarray(found, bool), (length,)).copy()
