@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import os
 
+    import pyarrow
     from omegaconf import DictConfig
 
     from gpubt.config import Config
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gpubt.records.result import RunResult
 
 __version__ = "0.1.0"
-__all__ = ["Bars", "Config", "RunResult", "__version__", "run"]
+__all__ = ["Bars", "Config", "RunResult", "__version__", "run", "run_sweep"]
 
 # imported on first use: `import gpubt` loads neither Arrow nor numba
 _HOMES = {"Bars": "gpubt.data.bars", "Config": "gpubt.config", "RunResult": "gpubt.records.result"}
@@ -49,6 +50,18 @@ def run(
     from gpubt.pipeline import run_backtest
 
     return run_backtest(configuration(overrides, config_dir), bars=bars, folder=None if folder is None else Path(folder))
+
+
+def run_sweep(overrides: Sequence[str], *, bars: Bars | None = None, config_dir: str | os.PathLike[str] | None = None) -> pyarrow.Table:
+    """A sweep, as `gpubt sweep` does it, in memory: a row a set, with its values, every figure and its ledger's hash.
+
+    `overrides`: what stands after `gpubt sweep` (`["strategy.params.fast=range(5,60)", "exits.stop.pct=0.01,0.02"]`). `bars` replace the
+    configured data. Raises gpubt.errors.GpubtError. For more rows than memory holds, and to resume, use the command.
+    """
+    from gpubt.sweep.definition import define
+    from gpubt.sweep.run import table_of
+
+    return table_of(define(overrides, None if config_dir is None else str(config_dir)), bars)
 
 
 def __getattr__(name: str) -> Any:

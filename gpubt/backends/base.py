@@ -14,6 +14,7 @@ from gpubt.simulate import layout
 
 if TYPE_CHECKING:
     from gpubt.data.detail import Detail
+    from gpubt.strategy.grid import ProgramGrid
     from gpubt.strategy.program import Fetch, MaskProgram
 
 Array = Any  # numpy.ndarray or a device array
@@ -106,6 +107,11 @@ class Backend(ABC):
         """The four signal masks, 64 bars a word, `n // 64 + 1` words each. `fetch` gives the arrays of the series of one pass."""
         masks = self._scan(program, fetch, n)
         return {name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS}
+
+    def scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> list[dict[str, Array]]:
+        """`scan` of members of a grid of programs."""
+        found = self._scan_grid(grid, members, fetch, n)
+        return [{name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS} for masks in found]
 
     def place(self, series: NDArray[np.float64]) -> Array:
         """A series of the host where the backend computes."""
@@ -221,6 +227,10 @@ class Backend(ABC):
 
     @abstractmethod
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]: ...
+
+    def _scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> list[dict[str, Array]]:
+        """One after the other."""
+        return [self._scan(grid.program(member), fetch, n) for member in members]
 
     @abstractmethod
     def _no_signal(self, n: int) -> Array: ...

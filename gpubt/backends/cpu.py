@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,18 @@ from gpubt.backends.base import Array, Backend, Batch, Ledger, Market, Sets, by_
 from gpubt.backends.cpu_sets import SetRun
 from gpubt.backends.kernels import account, indicators, scan, simulate
 from gpubt.backends.kernels.bits import next_bit
+from gpubt.backends.kernels.grid import Structure, run_grid
 from gpubt.backends.kernels.market import TABLE
 from gpubt.backends.kernels.position import STATE
 from gpubt.backends.kernels.prepare import prices
 from gpubt.hardware import cores
+from gpubt.indicators.series import Series
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
 
 if TYPE_CHECKING:
     from gpubt.data.detail import Detail
+    from gpubt.strategy.grid import ProgramGrid
     from gpubt.strategy.program import Fetch, MaskProgram
 
 FINER = ("first", "open", "high", "low", "close")
@@ -52,6 +55,21 @@ class CpuBackend(Backend):
 
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
         return run(program, fetch, partial(scan.compare, n=n, threads=self._parts(n)), partial(scan.combine, n=n))
+
+    def _scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> list[dict[str, Array]]:
+        structure = Structure(grid)
+        of = grid.of[np.asarray(members)][:, structure.kept]
+        wanted = np.unique(of)
+        series = {int(i): leaf for i in wanted if isinstance(leaf := grid.leaves[i], Series)}
+        arrays = dict(zip(series, fetch(tuple(series.values())), strict=True))
+        addresses, constants = np.zeros(len(grid.leaves), np.int64), np.zeros(len(grid.leaves))
+        for i in wanted:
+            if i in arrays:
+                addresses[i] = arrays[i].ctypes.data
+            else:
+                constants[i] = grid.leaves[i]
+        masks = run_grid(structure, addresses[of], constants[of], n, self._share)
+        return [dict(zip(grid.outputs, own, strict=True)) for own in masks]
 
     def _no_signal(self, n: int) -> Array:
         return np.zeros(words(n), np.uint64)

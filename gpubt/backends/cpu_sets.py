@@ -67,28 +67,53 @@ class SetRun:
         """Every tally of the batch."""
         alone = np.ones(self.batch.n, np.bool_)
         if not self.bar_by_bar and not self.detail:
-            groups = [group for group in self._groups() if group.sets.size]
-            pieces = [(group, at) for group in groups for at in range(0, len(group.sets), PIECE)]
-
-            def work(start: int, end: int) -> None:
-                for group, at in pieces[start:end]:
-                    group.run(self, at)
-
-            share(work, len(pieces), 1, 8)
-            for group in groups:
-                alone[group.sets] = group.records["left"] != 0
+            sets, left = self._share_exits(share)
+            alone[sets] = left
         self._walk(np.flatnonzero(alone), share)
 
-    def _groups(self) -> list[Group]:
-        """Sets that can share exits, by their signals and how they enter."""
-        fits = np.array([can_share(trade.params[0], trade.rungs) for trade in self.batch.trades])
-        fixed = np.stack([self.params[name].astype(float) for name in k.PARAMS.names or () if name not in FREE], axis=1)
-        kinds = np.unique(fixed, axis=0, return_inverse=True)[1].ravel()
-        trade_of, input_of = self.batch.trade_of, self.batch.input_of
-        key = np.where(fits[trade_of], input_of * (kinds.max() + 1) + kinds[trade_of], -1)
+    def _share_exits(self, share: Share) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The sets that can share exits, simulated; which of them are left to be walked."""
+        batch, trade_of, input_of = self.batch, self.batch.trade_of, self.batch.input_of
+        fits = np.array([can_share(trade.params[0], trade.rungs) for trade in batch.trades])
+        kinds = kinds_of_entry(self.params)
+        sets = np.flatnonzero(fits[trade_of])
+        key = input_of[sets] * (kinds.max() + 1) + kinds[trade_of[sets]]
         order = np.argsort(key, kind="stable")
-        bounds = np.flatnonzero(np.diff(key[order], prepend=-2, append=-2))
-        return [Group(self, order[a:b]) for a, b in pairwise(bounds) if key[order[a]] >= 0]
+        sets, key = sets[order], key[order]
+        records = np.zeros(len(sets), shared.SET)
+        for name, rows in (("params", self.params), ("entry", self.entries)):
+            records[name] = _rows(rows)[trade_of[sets]]
+        for name, rows in (("account", self.accounts), ("tally", self.out.tallies)):
+            records[name] = _rows(rows)[sets]
+        bounds = np.flatnonzero(np.diff(key, prepend=-1, append=-1))
+        starts = np.concatenate([np.arange(a, z, PIECE) for a, z in pairwise(bounds)]) if len(sets) else np.zeros(0, np.int64)
+        groups = np.zeros(len(starts), shared.GROUP)
+        groups["first"], groups["last"] = starts, np.minimum(np.append(starts[1:], len(sets)), len(sets))
+        groups["table"] = np.array([table.ctypes.data for table in self.tables], np.uint64)[input_of[sets[starts]]]
+        groups["lowest"], groups["highest"] = self.prices.low1.min(), self.prices.high1.max()
+        kept = []
+        for kind in np.unique(kinds[fits]):
+            trades = np.flatnonzero(fits & (kinds == kind))
+            levels, places = distinct_levels(self.params[trades])
+            kept.append(levels)
+            number = np.zeros(len(kinds), np.int64)
+            number[trades] = np.arange(len(trades))
+            mine = kinds[trade_of[sets]] == kind
+            for name, column in zip(("stop", "trail", "target"), places.T, strict=True):
+                records[name][mine] = column[number[trade_of[sets[mine]]]]
+            own = mine[starts]
+            groups["levels"][own], groups["width"][own] = levels.ctypes.data, len(levels)
+        width = max((len(levels) for levels in kept), default=0)
+
+        def work(start: int, end: int) -> None:
+            ledger, skipped = np.zeros(1, k.TRADE), np.zeros(len(k.SKIPS), np.int64)
+            candidates, touches = np.empty(ROOM, shared.CANDIDATE), np.empty((ROOM, max(1, width)), shared.TOUCH)
+            given = (np.uint64(groups.ctypes.data), start, end, self.n, np.uint64(records.ctypes.data), _state(ledger, skipped)[0])
+            shared.run_groups(*given, np.uint64(candidates.ctypes.data), ROOM, np.uint64(touches.ctypes.data))
+
+        if len(sets):
+            share(work, len(groups), 1, 8)
+        return sets, records["left"] != 0
 
     def _walk(self, sets: NDArray[np.int64], share: Share) -> None:
         """These sets one by one, each as a single run is."""
@@ -113,35 +138,6 @@ class SetRun:
         share(work, len(sets), 1, 8)
 
 
-class Group:
-    """Sets with the same signals that enter alike."""
-
-    def __init__(self, run: SetRun, sets: NDArray[np.int64]) -> None:
-        trade_of = run.batch.trade_of[sets]
-        self.sets, self.table = sets, run.tables[int(run.batch.input_of[sets[0]])]
-        trades, of = np.unique(trade_of, return_inverse=True)
-        self.levels, places = distinct_levels(run.params[trades])
-        self.records = np.zeros(len(sets), shared.SET)
-        for name, rows in (("params", run.params), ("entry", run.entries)):
-            self.records[name] = _rows(rows)[trade_of]
-        for name, rows in (("account", run.accounts), ("tally", run.out.tallies)):
-            self.records[name] = _rows(rows)[sets]
-        for name, column in zip(("stop", "trail", "target"), places.T, strict=True):
-            self.records[name] = column[of]
-
-    def run(self, run: SetRun, at: int) -> None:
-        """Sets from number `at` on, up to `PIECE`."""
-        width = len(self.levels)
-        ledger, skipped = np.zeros(1, k.TRADE), np.zeros(len(k.SKIPS), np.int64)
-        candidates, touches = np.empty(ROOM, shared.CANDIDATE), np.empty((ROOM, max(1, width)), shared.TOUCH)
-        prices = run.prices
-        shared.run_shared(
-            *(np.uint64(self.table.ctypes.data), run.n, np.uint64(self.records.ctypes.data), at, min(at + PIECE, len(self.sets))),
-            *(_state(ledger, skipped)[0], np.uint64(candidates.ctypes.data), ROOM, np.uint64(self.levels.ctypes.data), width),
-            *(np.uint64(touches.ctypes.data), float(prices.low1.min()), float(prices.high1.max())),
-        )
-
-
 def can_share(params: Any, rungs: NDArray[Any]) -> bool:
     """Whether the exit of a trade depends on its entry alone: market orders, one at a time, without a ladder, a break-even stop or a
     trailing stop that looks at its own bar."""
@@ -154,21 +150,30 @@ def can_share(params: Any, rungs: NDArray[Any]) -> bool:
     )
 
 
+def kinds_of_entry(params: NDArray[Any]) -> NDArray[np.int64]:
+    """A number for each of the PARAMS records: equal where they agree in all that sharing needs."""
+    fixed = np.stack([params[name].astype(float) for name in k.PARAMS.names or () if name not in FREE], axis=1)
+    return np.unique(fixed, axis=0, return_inverse=True)[1].ravel()
+
+
 def distinct_levels(params: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The LEVEL records of these PARAMS records, and of each record the number of its stop, trailing stop and target, -1 for none."""
-    found: dict[tuple[Any, ...], int] = {}
-    places = np.full((len(params), 3), -1, np.int64)
-    for i, one in enumerate(params):
-        stop = (shared.STOPS, one["stop_kind"].item(), one["stop_value"].item(), 0.0, -1)
-        trail = (shared.TRAILS, one["trail_kind"].item(), one["trail_value"].item(), one["trail_activation"].item(), -1)
-        for column, level in enumerate((stop, trail)):
-            if level[1] != k.NONE:
-                places[i, column] = found.setdefault(level, len(found))
-        kind = one["target_kind"].item()
-        if kind != k.NONE:
-            of = int(places[i, 0]) if kind == k.R_MULTIPLE else -1
-            places[i, 2] = found.setdefault((shared.TARGETS, kind, one["target_value"].item(), 0.0, of), len(found))
-    return np.array(list(found), shared.LEVEL) if found else np.zeros(0, shared.LEVEL), places
+    count = len(params)
+    wanted = np.zeros((3, count), shared.LEVEL)  # stops first: targets in R measure from them
+    for family, name in ((shared.STOPS, "stop"), (shared.TRAILS, "trail"), (shared.TARGETS, "target")):
+        wanted["family"][family], wanted["of"][family] = family, -1
+        wanted["kind"][family], wanted["value"][family] = params[f"{name}_kind"], params[f"{name}_value"]
+    wanted["activation"][shared.TRAILS] = params["trail_activation"]
+    places = np.full((count, 3), -1, np.int64)
+    found: list[NDArray[Any]] = []
+    for family in (shared.STOPS, shared.TRAILS, shared.TARGETS):
+        if family == shared.TARGETS:
+            wanted["of"][family] = np.where(wanted["kind"][family] == k.R_MULTIPLE, places[:, shared.STOPS], -1)
+        there = wanted["kind"][family] != k.NONE
+        own, places[there, family] = np.unique(wanted[family][there], return_inverse=True)
+        places[there, family] += sum(map(len, found))
+        found.append(own)
+    return np.concatenate(found), places
 
 
 def clear(out: Sets, sets: NDArray[np.int64]) -> None:

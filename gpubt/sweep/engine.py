@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +11,13 @@ from numpy.typing import NDArray
 
 from gpubt.backends.base import Batch, Sets, Trading
 from gpubt.indicators.cache import IndicatorCache
+from gpubt.indicators.series import Series
 from gpubt.metrics.account import periods
 from gpubt.simulate.entries import load_entries
 from gpubt.simulate.inputs import calendars
 from gpubt.simulate.parameters import needs_atr, parameters, rungs
-from gpubt.strategy.plan import Plan, level_texts, plan
+from gpubt.strategy.plan import level_texts, plan
+from gpubt.sweep.signals import Signals
 from gpubt.sweep.variants import Groups, Variants, config_of
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 SETS = 4_096  # of one call, at most
 
-Inputs = tuple[Mapping[str, "Array"], Mapping[str, "Array"]]  # masks, levels
-
 
 class Engine:
     """What all sets over one symbol's bars share, and the sets of one space at a time (`use`)."""
@@ -42,12 +41,15 @@ class Engine:
             self.market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"}, data.detail)
         self.cache = IndicatorCache(backend.indicator, self.market.columns, data.report.digest, backend.device, shares.indicators)
         self._calendars: dict[str, dict[str, Array]] = {}
+        self._fixed_levels: dict[int, Mapping[str, Array]] = {}
         self.use(space)
         self.periods = periods(bars, self._config(0))
 
     def use(self, space: Space) -> None:
         """Simulate the sets of `space` from now on. Raises ConfigError, with the set, for values that don't agree."""
         self.space, self.groups = space, Groups.of(space)
+        self._varying = any(key.startswith(("session.", "blackout.")) for key in space.keys)
+        self._fixed_levels.clear()
         self.config = self._config(0)
         self._capitals = np.empty(len(self.groups.trades))
         self._traded = []
@@ -58,6 +60,7 @@ class Engine:
             self._traded.append(Trading(rungs(one), parameters(one, self.bars.mean_spacing), self._entries(one)))
             levels.append(repr((needs_atr(one), one.exits.atr_length, *level_texts(one))))
         self._levels_of = np.unique(levels, return_inverse=True)[1]  # groups that read their levels from the same expressions
+        self.signals = Signals(self.variants, space, self.groups) if self.config.positions != "list" else None
 
     def _entries(self, config: Config) -> NDArray[Any] | None:
         return load_entries(config, self.data.bars.time, self.data.bars.symbol) if config.positions == "list" else None
@@ -92,40 +95,69 @@ class Engine:
         of = self.groups.signal_of[remaining]
         order = np.argsort(of, kind="stable")
         remaining, of = remaining[order], of[order]
-        start = 0
-        while start < len(remaining):
-            end = start + int(np.searchsorted(of[start : start + SETS], of[start] + self.shares.signals, side="left"))
-            yield remaining[start:end], self._batch(remaining[start:end])
-            start = end
+        bounds = np.append(np.flatnonzero(np.diff(of, prepend=-1)), len(of))
+        start = 0  # number of the first signal of a chunk, in `bounds`
+        while start < len(bounds) - 1:
+            stop = self._fitting(of, bounds, start)
+            groups = [int(of[at]) for at in bounds[start:stop]]
+            inputs = self._inputs(groups)
+            for at in range(bounds[start], bounds[stop], SETS):
+                sets = remaining[at : min(at + SETS, bounds[stop])]
+                yield sets, self._batch(sets, groups, inputs)
+            start = stop
 
-    def _batch(self, sets: NDArray[np.int64]) -> Batch:
-        """What a backend needs to simulate `sets`, which come by their signals."""
-        signals, trades = self.groups.signal_of[sets], self.groups.trade_of[sets]
-        inputs: list[Inputs] = []
-        input_of = np.empty(len(sets), np.int64)
-        kinds = self._levels_of[trades]
-        bounds = np.append(np.flatnonzero(np.diff(signals, prepend=-1)), len(sets))
-        for start, end in pairwise(bounds):
-            masks, planned = self._masks(int(sets[start]))
-            for kind in np.unique(kinds[start:end]):
-                mine = start + np.flatnonzero(kinds[start:end] == kind)
-                levels = (planned if mine[0] == start else plan(self._config(int(sets[mine[0]])))).levels
-                input_of[mine] = len(inputs)
-                inputs.append((masks, {name: self.cache.get(one) for name, one in levels.items()}))
-        return Batch(inputs, self._traded, input_of, trades)
+    def _fitting(self, of: NDArray[np.int64], bounds: NDArray[np.int64], start: int) -> int:
+        """The end of the signals from `start` on whose masks and indicators fit the memory, and which have up to `SETS` sets."""
+        room = max(1, self.shares.indicators // (8 * self.bars.n))
+        series: set[Series] = set()
+        stop = start
+        while stop < len(bounds) - 1 and stop - start < self.shares.signals:
+            more = {one for one in self.signals.series(int(of[bounds[stop]])) if not one.is_column} if self.signals else set()
+            if stop > start and (len(series | more) > room or bounds[stop + 1] - bounds[start] > SETS):
+                break
+            series |= more
+            stop += 1
+        return stop
 
-    def _masks(self, i: int) -> tuple[dict[str, Array], Plan]:
-        """The masks of set `i`, and its plan."""
-        config = self._config(i)
+    def _inputs(self, groups: list[int]) -> list[dict[str, Array]]:
+        """The masks of some signals, with the calendars."""
+        if self.signals is None:
+            return [self._calendar(group) for group in groups]
+        with self._phase("indicators"):
+            for one in dict.fromkeys(one for group in groups for one in self.signals.series(group)):
+                self.cache.get(one)
+        with self._phase("scan"):
+            masks = self.signals.masks(groups, self.backend, self.cache, self.bars.n)
+        return [self._calendar(group) | own for group, own in zip(groups, masks, strict=True)]
+
+    def _calendar(self, group: int) -> dict[str, Array]:
+        """Session ends and blackouts of a group."""
+        if not self._varying:
+            return self._calendars_of(self.config)
+        return self._calendars_of(self._config(int(self.groups.signals[group])))
+
+    def _calendars_of(self, config: Config) -> dict[str, Array]:
         key = repr((config.session, config.blackout))
         if key not in self._calendars:
             self._calendars[key] = calendars(config, self.bars, self.backend)
-        planned = plan(config)
-        masks = dict(self._calendars[key])
-        if planned.program is not None:
-            with self._phase("indicators"):
-                for one in planned.program.series():
-                    self.cache.get(one)
-            with self._phase("scan"):
-                masks |= self.backend.scan(planned.program, lambda wanted: [self.cache.get(one) for one in wanted], self.bars.n)
-        return masks, planned
+        return self._calendars[key]
+
+    def _batch(self, sets: NDArray[np.int64], groups: list[int], masks: list[dict[str, Array]]) -> Batch:
+        """What a backend needs to simulate `sets`, whose signals are among `groups` with these masks."""
+        trades = self.groups.trade_of[sets]
+        signals = np.searchsorted(groups, self.groups.signal_of[sets])
+        pairs, input_of = np.unique(np.stack([signals, self._levels_of[trades]]), axis=1, return_inverse=True)
+        first = np.unique(input_of, return_index=True)[1]
+        inputs = [(masks[signal], self._levels(int(sets[i]))) for signal, i in zip(pairs[0], first, strict=True)]
+        return Batch(inputs, self._traded, input_of.ravel(), trades)
+
+    def _levels(self, i: int) -> Mapping[str, Array]:
+        """The level series of set `i`."""
+        kind = int(self._levels_of[self.groups.trade_of[i]])
+        if kind not in self._fixed_levels:
+            config = self._config(i)
+            levels = {name: self.cache.get(one) for name, one in plan(config).levels.items()}
+            if any(True for _ in level_texts(config)):  # of expressions, which read the strategy's parameters
+                return levels
+            self._fixed_levels[kind] = levels
+        return self._fixed_levels[kind]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.data.load import Loaded, load, select
+from gpubt.errors import ConfigError
 from gpubt.phases import Phases
 from gpubt.progress import progress
 from gpubt.strategy.plan import plan
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gpubt.backends.base import Backend
+    from gpubt.data.bars import Bars
     from gpubt.sweep.definition import Definition
     from gpubt.sweep.space import Space
     from gpubt.sweep.store import Store
@@ -55,6 +57,7 @@ class Sweep:
     space: Space
     backend: Backend
     phases: Phases
+    given: Bars | None = None  # in the place of the configured data
 
     def __post_init__(self) -> None:
         self.reads: set[str] = set()
@@ -68,7 +71,7 @@ class Sweep:
         """The bars of the symbol of set `first`. Raises DataError."""
         config = self.variants.config(self.space.values(first))
         with self.phases.phase("slice"):
-            rows = select(config)
+            rows = select(config, self.given)
         with self.phases.phase("ingest", bars=rows.n):
             return load(config, rows, self.reads)
 
@@ -90,11 +93,12 @@ class Sweep:
         store.finish()
         return Finished(store, definition, space.n, space.dropped, len(remaining), self.bars, perf_counter() - started, self.phases)
 
-    def tables(self, remaining: NDArray[np.int64], store: Store) -> Iterator[pa.Table]:
+    def tables(self, remaining: NDArray[np.int64], store: Store | None = None) -> Iterator[pa.Table]:
         """Rows of the sets that remain, in chunks."""
         for sets in self.space.by_symbol(remaining):
             data = self.load(int(sets[0]))
-            store.check_data(data.bars.symbol, data.report.digest, data.bars.n)
+            if store is not None:
+                store.check_data(data.bars.symbol, data.report.digest, data.bars.n)
             self.bars += data.bars.n * len(sets)
             engine = self.engine(data)
             for chunk, out in engine.simulated(sets):
@@ -121,6 +125,24 @@ class Sweep:
 
         with self.phases.phase("write"):
             store.add(pa.concat_tables(rows))
+
+
+def table_of(definition: Definition, bars: Bars | None) -> pa.Table:
+    """Every row of a sweep in memory, by set. Raises GpubtError."""
+    import pyarrow as pa
+
+    from gpubt.backends import get_backend
+    from gpubt.data.threads import thread_limit
+    from gpubt.progress import progress_wanted
+
+    config = definition.config
+    if config.sweep.method == "optuna":
+        raise ConfigError("sweep=optuna keeps its study in a folder; give one")
+    with progress_wanted(config.progress), thread_limit(config.backend.threads):
+        backend, _ = get_backend(config.backend, work=10**12)
+        space = definition.space()
+        sweep = Sweep(definition.variants, space, backend, Phases(), bars)
+        return pa.concat_tables(sweep.tables(np.arange(space.n))).sort_by("set").combine_chunks()
 
 
 def facts(backend: Backend, reason: str) -> dict[str, Any]:

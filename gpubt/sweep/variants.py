@@ -74,8 +74,10 @@ def assign(config: Config, key: str, value: Any) -> None:
 
 @dataclass(frozen=True)
 class Groups:
-    """Of each set the group with its signals and the group that trades alike; `signals[i]` and `trades[i]` are their first sets."""
+    """Of each set the group with its signals and the group that trades alike; `signals[i]` and `trades[i]` are their first sets.
+    `signal_keys`: the axes that signals depend on."""
 
+    signal_keys: tuple[str, ...]
     signals: NDArray[np.int64]
     signal_of: NDArray[np.int64]
     trades: NDArray[np.int64]
@@ -84,9 +86,10 @@ class Groups:
     @classmethod
     def of(cls, space: Space) -> Groups:
         """The groups of a space."""
-        signals, signal_of = space.groups([key for key in space.keys if is_signal(key)])
+        keys = tuple(key for key in space.keys if is_signal(key))
+        signals, signal_of = space.groups(keys)
         trades, trade_of = space.groups([key for key in space.keys if is_trade(key)])
-        return cls(signals, signal_of, trades, trade_of)
+        return cls(keys, signals, signal_of, trades, trade_of)
 
 
 def checked(variants: Variants, space: Space) -> Iterator[Config]:

@@ -39,9 +39,18 @@ SET = np.dtype(
     + [(name, "i8") for name in ("stop", "trail", "target", "free", "left")]
 )
 
+# Sets [first, last) with the signals of one TABLE, which agree in how they enter; their `width` LEVEL records; extreme prices of all bars.
+GROUP = np.dtype(
+    [
+        *((name, "u8") for name in ("table", "levels")),
+        *((name, "i8") for name in ("first", "last", "width")),
+        *((name, "f8") for name in ("lowest", "highest")),
+    ]
+)
+
 level_at, candidate_at, touch_at, set_at = record_reader(LEVEL), record_reader(CANDIDATE), record_reader(TOUCH), record_reader(SET)
 params_at, entry_at, tally_at, account_at = record_reader(k.PARAMS), record_reader(k.ENTRY), record_reader(k.TALLY), record_reader(STATE)
-table_at = record_reader(TABLE)
+table_at, group_at = record_reader(TABLE), record_reader(GROUP)
 
 
 @njit(**INNER)
@@ -357,26 +366,23 @@ def trade(x, n, e, s, candidates, count, levels, width, touches, lowest, highest
         i = jump(candidates, i, count, e.free)
 
 
-@njit(**OPTIONS)
-def run_shared(table, n, sets, first, last, s, candidates, room, levels, width, touches, lowest, highest):
-    """Sets [first, last) of the SET records at `sets`, which have the signals of the TABLE at `table` and agree in how they enter. `s` is
-    the state of a position with a ledger of one row; `candidates` has `room` CANDIDATE records, `touches` as many times `width` TOUCH
-    records, for the `width` LEVEL records at `levels`; `lowest` and `highest` are the extreme prices of all bars."""
-    x = table_at(table, 0)
+@njit(**INNER)
+def run_group(group, n, sets, s, candidates, room, touches):
+    """The sets of one group."""
+    x, first, last = table_at(group.table, 0), group.first, group.last
     p = params_at(set_at(sets, first).params, 0)
     for j in range(first, last):
         e = set_at(sets, j)
         renew(account_at(e.account, 0), params_at(e.params, 0))
         account_at(e.account, 0).ledger = s.ledger
         e.free, e.left = 0, 0
-    s.alone, s.legs = 0, 0
     t = 0
     while t < n:
         count, t = collect(x, n, p, t, room, candidates)
         for j in range(first, last):
             e = set_at(sets, j)
             if e.left == 0:
-                trade(x, n, e, s, candidates, count, levels, width, touches, lowest, highest)
+                trade(x, n, e, s, candidates, count, group.levels, group.width, touches, group.lowest, group.highest)
     for j in range(first, last):
         e = set_at(sets, j)
         a, out = account_at(e.account, 0), tally_at(e.tally, 0)
@@ -385,3 +391,12 @@ def run_shared(table, n, sets, first, last, s, candidates, room, levels, width, 
             stretch(a, n)
             finish(a, a.equity, out)
             out.hash = np.int64(a.hash)
+
+
+@njit(**OPTIONS)
+def run_groups(groups, start, end, n, sets, s, candidates, room, touches):
+    """Groups [start, end) of the GROUP records at `groups`, of the SET records at `sets`. `s` is the state of a position with a ledger of
+    one row; at `candidates` are `room` CANDIDATE records, at `touches` as many times the levels of the widest group TOUCH records."""
+    s.alone, s.legs = 0, 0
+    for g in range(start, end):
+        run_group(group_at(groups, g), n, sets, s, candidates, room, touches)

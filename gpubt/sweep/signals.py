@@ -1,0 +1,72 @@
+"""The signals of a sweep's sets: programs for all of them from those of a few, where each axis changes what it changes by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpubt.errors import ConfigError
+from gpubt.indicators.series import Series
+from gpubt.strategy.grid import ProgramGrid, grid
+from gpubt.strategy.plan import plan
+from gpubt.strategy.program import MaskProgram
+
+if TYPE_CHECKING:
+    from gpubt.backends.base import Array, Backend
+    from gpubt.indicators.cache import IndicatorCache
+    from gpubt.sweep.space import Space
+    from gpubt.sweep.variants import Groups, Variants
+
+FEWEST = 4  # groups, from which on a grid of programs is tried
+
+
+class Signals:
+    """The mask programs of the groups of sets with equal signals."""
+
+    def __init__(self, variants: Variants, space: Space, groups: Groups) -> None:
+        self._variants, self._space, self._groups = variants, space, groups
+        self._grid = self._try_grid() if len(groups.signals) >= FEWEST else None
+        self._programs: dict[int, MaskProgram] = {}
+
+    def series(self, group: int) -> tuple[Series, ...]:
+        """What the rules of a group read."""
+        return self._grid.series(group) if self._grid else self._program(group).series()
+
+    def masks(self, groups: Sequence[int], backend: Backend, cache: IndicatorCache, n: int) -> list[dict[str, Array]]:
+        """The signal masks of some groups."""
+
+        def fetch(wanted: tuple[Series, ...]) -> list[Any]:
+            return [cache.get(one) for one in wanted]
+
+        if self._grid:
+            return backend.scan_grid(self._grid, groups, fetch, n)
+        return [backend.scan(self._program(group), fetch, n) for group in groups]
+
+    def _program(self, group: int) -> MaskProgram:
+        if group not in self._programs:
+            found = plan(self._variants.config(self._space.values(int(self._groups.signals[group])))).program
+            assert found is not None  # positions=list has no rules
+            self._programs = {group: found}  # the one that is asked for again is the last
+        return self._programs[group]
+
+    def _try_grid(self) -> ProgramGrid | None:
+        """None where an axis changes more than numbers; then each group is compiled by itself."""
+        space, first = self._space, int(self._groups.signals[0])
+        base = space.values(first)
+        axes: list[tuple[NDArray[np.int64], list[MaskProgram]]] = []
+        try:
+            start = self._compiled(base)
+            for key in self._groups.signal_keys:
+                programs = [self._compiled({**base, key: value}) for value in space.levels[key]]
+                axes.append((space.codes[key][self._groups.signals], programs))
+        except ConfigError:  # a value that is wrong beside those of the first set
+            return None
+        return grid(start, axes)
+
+    def _compiled(self, values: dict[str, Any]) -> MaskProgram:
+        found = plan(self._variants.config(values)).program
+        assert found is not None
+        return found
