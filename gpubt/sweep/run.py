@@ -14,7 +14,6 @@ from gpubt.data.load import Loaded, load, select
 from gpubt.errors import ConfigError
 from gpubt.phases import Phases
 from gpubt.progress import progress
-from gpubt.strategy.plan import plan
 from gpubt.sweep.budget import Shares, shares
 from gpubt.sweep.definition import about
 from gpubt.sweep.engine import Engine
@@ -62,8 +61,7 @@ class Sweep:
     def __post_init__(self) -> None:
         self.reads: set[str] = set()
         self.series = self.bars = 0
-        for config in checked(self.variants, self.space):
-            planned = plan(config)
+        for planned in checked(self.variants, self.space):
             self.reads |= planned.columns
             self.series = max(self.series, len({one for step in planned.passes() for one in step}))
 

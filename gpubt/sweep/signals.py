@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from gpubt.errors import ConfigError
 from gpubt.indicators.series import Series
 from gpubt.strategy.grid import ProgramGrid, grid
-from gpubt.strategy.plan import plan
 from gpubt.strategy.program import MaskProgram
 
 if TYPE_CHECKING:
@@ -47,9 +46,7 @@ class Signals:
 
     def _program(self, group: int) -> MaskProgram:
         if group not in self._programs:
-            found = plan(self._variants.config(self._space.values(int(self._groups.signals[group])))).program
-            assert found is not None  # positions=list has no rules
-            self._programs = {group: found}  # the one that is asked for again is the last
+            self._programs[group] = self._compiled(self._space.values(int(self._groups.signals[group])))
         return self._programs[group]
 
     def _try_grid(self) -> ProgramGrid | None:
@@ -67,6 +64,6 @@ class Signals:
         return grid(start, axes)
 
     def _compiled(self, values: dict[str, Any]) -> MaskProgram:
-        found = plan(self._variants.config(values)).program
+        found = self._variants.plan(values).program
         assert found is not None
         return found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,13 @@ from gpubt.config import Config
 from gpubt.errors import ConfigError
 from gpubt.limits import check
 from gpubt.resolve import resolve
+from gpubt.strategy.plan import Plan, plan
 from gpubt.sweep.axes import Axis, Interval, is_signal, is_trade
 
 if TYPE_CHECKING:
     from gpubt.sweep.space import Space
+
+T = TypeVar("T")
 
 
 class Variants:
@@ -27,6 +30,7 @@ class Variants:
     def __init__(self, fixed: list[str], config_dir: str | None = None) -> None:
         self._composed = compose(fixed, config_dir)
         self.base = raw(self._composed)
+        self._plans: dict[tuple[Any, ...], Plan] = {}
 
     def typed(self, axis: Axis | Interval) -> Axis | Interval:
         """The axis with its values as the configuration holds them; an interval is of whole numbers where its key takes no others, or has
@@ -53,19 +57,35 @@ class Variants:
 
     def config(self, values: Mapping[str, Any]) -> Config:
         """The checked, resolved configuration of a set. Raises ConfigError."""
-        config = copy.deepcopy(self.base)
+        config = copy.copy(self.base)
         for key, value in values.items():
             assign(config, key, value)
         check(config)
         return resolve(config)
 
+    def plan(self, values: Mapping[str, Any]) -> Plan:
+        """What a set with these values computes; kept, as a sweep is checked by the values that its signals are made from. Raises
+        ConfigError."""
+        key = tuple(values.values())
+        if key not in self._plans:
+            self._plans[key] = plan(self.config(values))
+        return self._plans[key]
+
 
 def assign(config: Config, key: str, value: Any) -> None:
-    """Set the value at a dotted key of the dataclasses and mappings of a configuration."""
+    """Set the value at a dotted key of the dataclasses and mappings of a configuration. `config` is a copy; what lies on the way is
+    copied too, so that nothing else sees the change."""
     *path, name = key.split(".")
     node: Any = config
     for part in path:
-        node = node[part] if isinstance(node, dict) else getattr(node, part)
+        inner = copy.copy(node[part] if isinstance(node, dict) else getattr(node, part))
+        put(node, part, inner)
+        node = inner
+    put(node, name, value)
+
+
+def put(node: Any, name: str, value: Any) -> None:
+    """Set a key of a mapping or a field of a dataclass."""
     if isinstance(node, dict):
         node[name] = value
     else:
@@ -92,17 +112,21 @@ class Groups:
         return cls(keys, signals, signal_of, trades, trade_of)
 
 
-def checked(variants: Variants, space: Space) -> Iterator[Config]:
-    """Configurations of sets in which every value of every axis occurs: what is wrong with one is found before the sweep begins. Raises
-    ConfigError with the set."""
+def checked(variants: Variants, space: Space) -> Iterator[Plan]:
+    """Plans of sets in which every value of every axis occurs: what is wrong with one is found before the sweep begins. Raises ConfigError
+    with the set."""
     for i in space.examples():
-        yield config_of(variants, space, int(i))
+        yield _explained(space, int(i), variants.plan)
 
 
 def config_of(variants: Variants, space: Space, i: int) -> Config:
     """The configuration of set `i`. Raises ConfigError with its values."""
+    return _explained(space, i, variants.config)
+
+
+def _explained(space: Space, i: int, make: Callable[[Mapping[str, Any]], T]) -> T:
     values = space.values(i)
     try:
-        return variants.config(values)
+        return make(values)
     except ConfigError as error:
         raise ConfigError(f"set {i} ({', '.join(f'{key}={value}' for key, value in values.items())}): {error}") from None

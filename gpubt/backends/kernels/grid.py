@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from gpubt.backends.kernels.bits import INNER, OPTIONS
-from gpubt.backends.kernels.scan import STACK, TILE, _arithmetic, _edge, _fill, _latch, _moved, _values
+from gpubt.backends.kernels.scan import AND, ANDNOT, LATCH, NOT, OR, SHIFT, STACK, TILE, _arithmetic, _edge, _fill, _values
 from gpubt.strategy.grid import ProgramGrid
 from gpubt.strategy.program import ABS, COMBINE, CONST, EQ, GE, GT, LE, LOAD, LT, NE, NEG, VALID, words
 
@@ -40,35 +40,33 @@ def _compare64(op: str, ordered: bool) -> Any:
     return compare
 
 
+# numpy's != is true on NaN
 _gt, _ge, _lt, _le = (_compare64(op, True) for op in (">", ">=", "<", "<="))
 _eq, _ne = _compare64("==", True), _compare64("!=", False)
 
 
 @njit(**INNER)
-def order(a, b, at, count, masks, slots):
-    """All comparisons of the tiles at addresses `a` and `b`; words `at` to `at + count` of the masks whose numbers are in `slots`, -1: not
-    wanted."""
+def order(a, b, count, masks, slots):
+    """All comparisons of the tiles at addresses `a` and `b`, `count` words of the masks whose numbers are in `slots`; -1: not wanted."""
     for w in range(count):
         x, y = a + w * 512, b + w * 512
         if slots[0] >= 0:
-            masks[slots[0], at + w] = _gt(x, y)
+            masks[slots[0], w] = _gt(x, y)
         if slots[1] >= 0:
-            masks[slots[1], at + w] = _ge(x, y)
+            masks[slots[1], w] = _ge(x, y)
         if slots[2] >= 0:
-            masks[slots[2], at + w] = _lt(x, y)
+            masks[slots[2], w] = _lt(x, y)
         if slots[3] >= 0:
-            masks[slots[3], at + w] = _le(x, y)
+            masks[slots[3], w] = _le(x, y)
         if slots[4] >= 0:
-            masks[slots[4], at + w] = _eq(x, y)
+            masks[slots[4], w] = _eq(x, y)
         if slots[5] >= 0:
-            masks[slots[5], at + w] = _ne(x, y)
+            masks[slots[5], w] = _ne(x, y)
 
 
 @njit(**INNER)
-def one_tile(code, slots, addresses, constants, n, lo, buffers, operands, masks):
-    """`scan._tile` with leaves in the order of their use: of `addresses` (0: a constant) and `constants`."""
-    at = lo // 64
-    count = min(TILE // 64, masks.shape[1] - at)
+def one_tile(code, slots, addresses, constants, n, lo, count, buffers, operands, masks):
+    """`scan._tile`, `count` words of it, with leaves in the order of their use: of `addresses` (0: a constant) and `constants`."""
     top, leaf = 0, 0
     for row in range(len(code)):
         op, shift = code[row, 0], code[row, 2]
@@ -86,10 +84,10 @@ def one_tile(code, slots, addresses, constants, n, lo, buffers, operands, masks)
             top += 1
         elif op == ORDER:
             top -= 2
-            order(operands[top], operands[top + 1], at, count, masks, slots[row])
+            order(operands[top], operands[top + 1], count, masks, slots[row])
         elif op == VALID:
             top -= 1
-            order(operands[top], operands[top], at, count, masks, slots[row])
+            order(operands[top], operands[top], count, masks, slots[row])
         else:
             unary = op in (NEG, ABS)
             top -= 1 if unary else 2
@@ -101,60 +99,74 @@ def one_tile(code, slots, addresses, constants, n, lo, buffers, operands, masks)
 
 
 @njit(**OPTIONS)
-def compare_tiles(code, slots, addresses, constants, n, first, last, masks):
-    """Tiles [first, last) of the comparisons of every program: `masks[g]` are those of program g, whose leaves are row g of `addresses`
-    and `constants`."""
+def run_programs(code, slots, compared, steps, outputs, addresses, constants, n, first, last, out):
+    """Programs [first, last), tile by tile: their comparisons, then the operations on masks, whose rows in `steps` are (slot, operation,
+    a, b, shift). Slots below `compared` are comparisons. What a shift moves past the end of a tile waits in `carried`."""
     memory = np.empty(2 * STACK * TILE + 8)
     buffers = (memory.ctypes.data + 63) // 64 * 64
     operands = np.empty(STACK, np.int64)
-    for tile in range(first, last):
-        for g in range(len(addresses)):
-            one_tile(code, slots, addresses[g], constants[g], n, tile * TILE, buffers, operands, masks[g])
+    masks = np.zeros((compared + len(steps), TILE // 64), np.uint64)
+    reach = 1
+    for i in range(len(steps)):
+        reach = max(reach, (steps[i, 4] >> 6) + 1)
+    carried = np.zeros((last - first, len(steps), reach), np.uint64)
+    tail, size = (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1), n // 64 + 1
+    for tile in range(n // TILE + 1):
+        at = tile * (TILE // 64)
+        count = min(TILE // 64, size - at)
+        for g in range(first, last):
+            one_tile(code, slots, addresses[g], constants[g], n, tile * TILE, count, buffers, operands, masks)
+            if at + count == size:
+                for m in range(compared):
+                    masks[m, count - 1] &= tail
+            for i in range(len(steps)):
+                target = masks[compared + i]
+                combine(steps[i, 1], masks[steps[i, 2]], masks[steps[i, 3]], steps[i, 4], count, carried[g - first, i], target)
+                if at + count == size:
+                    target[count - 1] &= tail
+            for i in range(len(outputs)):
+                source = masks[outputs[i]]
+                for w in range(count):
+                    out[g, i, at + w] = source[w]
     return memory[0]  # a use after the last one through an address, so that the memory is not freed before
 
 
-@njit(**OPTIONS)
-def combine_all(steps, outputs, tail, masks, scratch, out, first, last):
-    """The operations on masks of programs [first, last), and their outputs. `steps` has rows (slot, operation, a, b, shift); slots up to
-    the number of comparisons are in `masks`, the others in `scratch`; `tail` keeps the bits of the last word that are bars."""
-    compared = masks.shape[1]
-    for g in range(first, last):
-        for m in range(compared):
-            masks[g, m, -1] &= tail
-        for i in range(len(steps)):
-            target = scratch[steps[i, 0] - compared]
-            a = masks[g, steps[i, 2]] if steps[i, 2] < compared else scratch[steps[i, 2] - compared]
-            b = masks[g, steps[i, 3]] if steps[i, 3] < compared else scratch[steps[i, 3] - compared]
-            combine_one(steps[i, 1], a, b, steps[i, 4], target)
-            target[-1] &= tail
-        for i in range(len(outputs)):
-            source = masks[g, outputs[i]] if outputs[i] < compared else scratch[outputs[i] - compared]
-            for w in range(len(source)):
-                out[g, i, w] = source[w]
+@njit(**INNER)
+def combine(op, a, b, k, count, carried, out):
+    """`scan.combine` of `count` words of a step. `carried` are the last words of what is shifted, the latest last; of a latch its state."""
+    if op == LATCH:
+        state = carried[0]
+        for w in range(count):
+            below = b[w]
+            keep = ~a[w] | below
+            total = keep + below + state
+            out[w] = a[w] & (keep ^ below ^ total)
+            state = ((keep & below) | ((keep | below) & ~total)) >> np.uint64(63)
+        carried[0] = state
+    elif op == NOT:
+        for w in range(count):
+            out[w] = ~a[w]
+    elif k == 0:
+        for w in range(count):
+            out[w] = a[w] & b[w] if op == AND else a[w] | b[w] if op == OR else a[w] & ~b[w] if op == ANDNOT else a[w]
+    else:
+        moved_by(op, a, a if op == SHIFT else b, k, count, carried, out)
 
 
 @njit(**INNER)
-def combine_one(op, a, b, k, out):
-    """`scan.combine` of one step."""
-    if op == 5:
-        _latch(a, b, k, out)
-    elif k == 0 and op < 3:
-        for w in range(len(out)):
-            out[w] = a[w] & b[w] if op == 0 else a[w] | b[w] if op == 1 else a[w] & ~b[w]
-    elif op == 3:
-        for w in range(len(out)):
-            out[w] = ~a[w]
-    elif k > 0 and k < 64 and op < 3:
-        part = np.uint64(k)
-        before = np.uint64(0)
-        for w in range(len(out)):
-            moved = (b[w] << part) | (before >> (np.uint64(64) - part))
-            before = b[w]
-            out[w] = a[w] & moved if op == 0 else a[w] | moved if op == 1 else a[w] & ~moved
-    else:
-        for w in range(len(out)):
-            moved = _moved(a if op == 4 else b, w, k)
-            out[w] = a[w] & moved if op == 0 else a[w] | moved if op == 1 else a[w] & ~moved if op == 2 else moved
+def moved_by(op, a, b, k, count, carried, out):
+    """The same with `b` moved by `k` bars, 1 or more."""
+    back, part, last = k >> 6, np.uint64(k & 63), len(carried) - 1
+    for w in range(count):
+        high, low = w - back, w - back - 1
+        x = b[high] if high >= 0 else carried[last + 1 + high]
+        y = b[low] if low >= 0 else carried[last + 1 + low]
+        # in two steps: a shift by 64 is undefined
+        moved = (x << part) | ((y >> np.uint64(1)) >> (np.uint64(63) - part))
+        out[w] = a[w] & moved if op == AND else a[w] | moved if op == OR else a[w] & ~moved if op == ANDNOT else moved
+    for i in range(len(carried)):  # the last words of what has been seen
+        source = count - len(carried) + i
+        carried[i] = b[source] if source >= 0 else carried[i + count]
 
 
 class Structure:
@@ -186,20 +198,12 @@ class Structure:
         steps = [(place[s.target], COMBINE.index(s.op), place[s.a], place[s.a if s.b is None else s.b], s.k) for s in grid.combines]
         self.steps = np.array(steps, np.int64).reshape(-1, 5)
         self.outputs = np.array([place[slot] for slot in grid.outputs.values()], np.int64)
-        self.compared, self.combined = len(numbers), len(steps)
+        self.compared = len(numbers)
 
 
 def run_grid(structure: Structure, addresses: NDArray[np.int64], constants: NDArray[np.float64], n: int, share: Any) -> NDArray[np.uint64]:
     """The outputs of every program, shape (programs, outputs, words). `addresses` and `constants` have a column for each kept leaf."""
-    count, tiles = len(addresses), n // TILE + 1
-    masks = np.empty((count, structure.compared, words(n)), np.uint64)
-    out = np.empty((count, len(structure.outputs), words(n)), np.uint64)
-    share(lambda a, z: compare_tiles(structure.code, structure.slots, addresses, constants, n, a, z, masks), tiles, 8)
-    tail = np.uint64((1 << n % 64) - 1)
-
-    def combine(first: int, last: int) -> None:
-        scratch = np.empty((max(1, structure.combined), words(n)), np.uint64)
-        combine_all(structure.steps, structure.outputs, tail, masks, scratch, out, first, last)
-
-    share(combine, count, 1)
+    out = np.empty((len(addresses), len(structure.outputs), words(n)), np.uint64)
+    code = (structure.code, structure.slots, structure.compared, structure.steps, structure.outputs)
+    share(lambda first, last: run_programs(*code, addresses, constants, n, first, last, out), len(addresses), 1)
     return out
