@@ -59,16 +59,15 @@ class CpuBackend(Backend):
     def _scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> list[dict[str, Array]]:
         structure = Structure(grid)
         of = grid.of[np.asarray(members)][:, structure.kept]
-        wanted = np.unique(of)
-        series = {int(i): leaf for i in wanted if isinstance(leaf := grid.leaves[i], Series)}
-        arrays = dict(zip(series, fetch(tuple(series.values())), strict=True))
-        addresses, constants = np.zeros(len(grid.leaves), np.int64), np.zeros(len(grid.leaves))
-        for i in wanted:
-            if i in arrays:
-                addresses[i] = arrays[i].ctypes.data
-            else:
-                constants[i] = grid.leaves[i]
-        masks = run_grid(structure, addresses[of], constants[of], n, self._share)
+        wanted, leaves = np.unique(of, return_inverse=True)
+        series = {i: leaf for i, place in enumerate(wanted) if isinstance(leaf := grid.leaves[place], Series)}
+        arrays = fetch(tuple(series.values()))
+        addresses, constants = np.zeros(len(wanted), np.int64), np.zeros(len(wanted))
+        addresses[list(series)] = [array.ctypes.data for array in arrays]
+        for i, place in enumerate(wanted):
+            if i not in series:
+                constants[i] = grid.leaves[place]
+        masks = run_grid(structure, leaves.reshape(of.shape), addresses, constants, n, self._share)
         return [dict(zip(grid.outputs, own, strict=True)) for own in masks]
 
     def _no_signal(self, n: int) -> Array:
@@ -130,7 +129,10 @@ class CpuBackend(Backend):
         if positions != "single":
             super()._simulate_sets(market, batch, ends, risk_free, mode, positions, out)
             return
-        tables = [_table(market, masks, levels) for masks, levels in batch.inputs]
+        tables = np.repeat(_table(market, {}, {}), len(batch.inputs))
+        for i, (masks, levels) in enumerate(batch.inputs):
+            for name, array in (*masks.items(), *levels.items()):
+                tables[name][i] = array.__array_interface__["data"][0]  # a third of the time of `ctypes.data`
         SetRun(tables, market.prices.made, batch, ends, risk_free, mode, market.detail is not None, out).run(self._share)
 
     def _place(self, array: NDArray[Any]) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -34,7 +34,7 @@ class SetRun:
 
     def __init__(
         self,
-        tables: Sequence[NDArray[Any]],
+        tables: NDArray[Any],
         prices: Any,
         batch: Batch,
         ends: NDArray[np.int64],
@@ -89,7 +89,7 @@ class SetRun:
         starts = np.concatenate([np.arange(a, z, PIECE) for a, z in pairwise(bounds)]) if len(sets) else np.zeros(0, np.int64)
         groups = np.zeros(len(starts), shared.GROUP)
         groups["first"], groups["last"] = starts, np.minimum(np.append(starts[1:], len(sets)), len(sets))
-        groups["table"] = np.array([table.ctypes.data for table in self.tables], np.uint64)[input_of[sets[starts]]]
+        groups["table"] = _rows(self.tables)[input_of[sets[starts]]]
         groups["lowest"], groups["highest"] = self.prices.low1.min(), self.prices.high1.max()
         kept = []
         for kind in np.unique(kinds[fits]):
@@ -122,7 +122,7 @@ class SetRun:
         batch = self.batch
         clear(self.out, sets)
         jobs = np.zeros(len(sets), many.JOB)
-        jobs["table"] = np.array([table.ctypes.data for table in self.tables], np.uint64)[batch.input_of[sets]]
+        jobs["table"] = _rows(self.tables)[batch.input_of[sets]]
         jobs["rungs"] = np.array([trade.rungs.ctypes.data for trade in batch.trades], np.uint64)[batch.trade_of[sets]]
         for name, rows in (("params", self.params), ("entry", self.entries)):
             jobs[name] = _rows(rows)[batch.trade_of[sets]]

@@ -52,7 +52,7 @@ def _ended(done: Finished) -> Iterator[str]:
     rows = best(done, figure)
     if rows:
         keys = _keys(done)
-        head = [figure, *(name for name, _ in SHOWN if name != figure), *(key.rpartition(".")[2] for key in keys)]
+        head = [figure, *(name for name, _ in SHOWN if name != figure), *_short(keys)]
         yield ""
         yield f"{'set':>9}  " + "  ".join(f"{name:>12}" for name in head)
         for row in rows:
@@ -91,6 +91,15 @@ def best(done: Finished, figure: str) -> list[dict[str, Any]]:
 def _keys(done: Finished) -> list[str]:
     symbol = [SYMBOL] if done.definition.symbols else []
     return [*symbol, *(axis.key for axis in done.definition.axes)]
+
+
+def _short(keys: list[str]) -> list[str]:
+    """Keys by as little of their end as tells them apart."""
+    for count in range(1, 9):
+        names = [".".join(key.split(".")[-count:]) for key in keys]
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def _levels(levels: tuple[Any, ...]) -> str:

@@ -28,7 +28,6 @@ class Signals:
     def __init__(self, variants: Variants, space: Space, groups: Groups) -> None:
         self._variants, self._space, self._groups = variants, space, groups
         self._grid = self._try_grid() if len(groups.signals) >= FEWEST else None
-        self._programs: dict[int, MaskProgram] = {}
 
     def series(self, group: int) -> tuple[Series, ...]:
         """What the rules of a group read."""
@@ -45,9 +44,7 @@ class Signals:
         return [backend.scan(self._program(group), fetch, n) for group in groups]
 
     def _program(self, group: int) -> MaskProgram:
-        if group not in self._programs:
-            self._programs[group] = self._compiled(self._space.values(int(self._groups.signals[group])))
-        return self._programs[group]
+        return self._compiled(self._space.values(int(self._groups.signals[group])))
 
     def _try_grid(self) -> ProgramGrid | None:
         """None where an axis changes more than numbers; then each group is compiled by itself."""

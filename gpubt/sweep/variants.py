@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gpubt.sweep.space import Space
 
 T = TypeVar("T")
+KEPT = 4_096  # plans
 
 
 class Variants:
@@ -68,6 +69,8 @@ class Variants:
         ConfigError."""
         key = tuple(values.values())
         if key not in self._plans:
+            if len(self._plans) >= KEPT:
+                self._plans.clear()
             self._plans[key] = plan(self.config(values))
         return self._plans[key]
 

@@ -46,48 +46,87 @@ _eq, _ne = _compare64("==", True), _compare64("!=", False)
 
 
 @njit(**INNER)
-def order(a, b, count, masks, slots):
-    """All comparisons of the tiles at addresses `a` and `b`, `count` words of the masks whose numbers are in `slots`; -1: not wanted."""
+def order_numbers(a, b, count, masks, slots, row):
+    """`order` of tiles without NaN, where two comparisons tell them all."""
     for w in range(count):
         x, y = a + w * 512, b + w * 512
-        if slots[0] >= 0:
-            masks[slots[0], w] = _gt(x, y)
-        if slots[1] >= 0:
-            masks[slots[1], w] = _ge(x, y)
-        if slots[2] >= 0:
-            masks[slots[2], w] = _lt(x, y)
-        if slots[3] >= 0:
-            masks[slots[3], w] = _le(x, y)
-        if slots[4] >= 0:
-            masks[slots[4], w] = _eq(x, y)
-        if slots[5] >= 0:
-            masks[slots[5], w] = _ne(x, y)
+        above, below = _gt(x, y), _lt(x, y)
+        if slots[row, 0] >= 0:
+            masks[slots[row, 0], w] = above
+        if slots[row, 1] >= 0:
+            masks[slots[row, 1], w] = ~below
+        if slots[row, 2] >= 0:
+            masks[slots[row, 2], w] = below
+        if slots[row, 3] >= 0:
+            masks[slots[row, 3], w] = ~above
+        if slots[row, 4] >= 0:
+            masks[slots[row, 4], w] = ~(above | below)
+        if slots[row, 5] >= 0:
+            masks[slots[row, 5], w] = above | below
 
 
 @njit(**INNER)
-def one_tile(code, slots, addresses, constants, n, lo, count, buffers, operands, masks):
-    """`scan._tile`, `count` words of it, with leaves in the order of their use: of `addresses` (0: a constant) and `constants`."""
+def find_clean(addresses, n, lo, clean):
+    """Which series have a number on every bar of a tile."""
+    for i in range(len(addresses)):
+        clean[i] = False
+        if addresses[i] != 0 and lo + TILE <= n:
+            at, known = addresses[i] + lo * 8, ~np.uint64(0)
+            for w in range(TILE // 64):
+                known &= _eq(at + w * 512, at + w * 512)
+            clean[i] = known == ~np.uint64(0)
+
+
+@njit(**INNER)
+def order(a, b, count, masks, slots, row):
+    """All comparisons of the tiles at addresses `a` and `b`, `count` words of the masks whose numbers are in that row of `slots`; -1: not
+    wanted."""
+    for w in range(count):
+        x, y = a + w * 512, b + w * 512
+        if slots[row, 0] >= 0:
+            masks[slots[row, 0], w] = _gt(x, y)
+        if slots[row, 1] >= 0:
+            masks[slots[row, 1], w] = _ge(x, y)
+        if slots[row, 2] >= 0:
+            masks[slots[row, 2], w] = _lt(x, y)
+        if slots[row, 3] >= 0:
+            masks[slots[row, 3], w] = _le(x, y)
+        if slots[row, 4] >= 0:
+            masks[slots[row, 4], w] = _eq(x, y)
+        if slots[row, 5] >= 0:
+            masks[slots[row, 5], w] = _ne(x, y)
+
+
+@njit(**INNER)
+def one_tile(code, slots, leaves, g, addresses, constants, clean, n, lo, count, buffers, operands, numbers, masks):
+    """`scan._tile`, `count` words of it, with the leaves of program `g` in the order of their use: numbers of `addresses` (0: a constant)
+    and `constants`. `numbers` tells of each operand whether it is surely without NaN."""
     top, leaf = 0, 0
     for row in range(len(code)):
         op, shift = code[row, 0], code[row, 2]
         if op in (LOAD, CONST):
             free = buffers + 2 * top * TILE * 8
+            numbers[top] = False
             if op == CONST:
-                _fill(_values(free, TILE), constants[leaf])
+                _fill(_values(free, TILE), constants[leaves[g, leaf]])
                 operands[top] = free
             elif lo < shift or lo - shift + TILE > n:
-                _edge(addresses[leaf], lo - shift, n, _values(free, TILE))
+                _edge(addresses[leaves[g, leaf]], lo - shift, n, _values(free, TILE))
                 operands[top] = free
             else:
-                operands[top] = addresses[leaf] + (lo - shift) * 8
+                operands[top] = addresses[leaves[g, leaf]] + (lo - shift) * 8
+                numbers[top] = shift == 0 and clean[leaves[g, leaf]]
             leaf += 1
             top += 1
         elif op == ORDER:
             top -= 2
-            order(operands[top], operands[top + 1], count, masks, slots[row])
+            if numbers[top] and numbers[top + 1]:
+                order_numbers(operands[top], operands[top + 1], count, masks, slots, row)
+            else:
+                order(operands[top], operands[top + 1], count, masks, slots, row)
         elif op == VALID:
             top -= 1
-            order(operands[top], operands[top], count, masks, slots[row])
+            order(operands[top], operands[top], count, masks, slots, row)
         else:
             unary = op in (NEG, ABS)
             top -= 1 if unary else 2
@@ -95,78 +134,98 @@ def one_tile(code, slots, addresses, constants, n, lo, count, buffers, operands,
             a, b = _values(operands[top], TILE), _values(operands[top if unary else top + 1], TILE)
             operands[top] = free + TILE * 8 if operands[top] == free else free
             _arithmetic(op, a, b, _values(operands[top], TILE))
+            numbers[top] = False
             top += 1
 
 
 @njit(**OPTIONS)
-def run_programs(code, slots, compared, steps, outputs, addresses, constants, n, first, last, out):
-    """Programs [first, last), tile by tile: their comparisons, then the operations on masks, whose rows in `steps` are (slot, operation,
-    a, b, shift). Slots below `compared` are comparisons. What a shift moves past the end of a tile waits in `carried`."""
+def run_programs(code, slots, compared, steps, outputs, leaves, addresses, constants, n, first, last, out):
+    """Programs [first, last), whose leaves are rows of `leaves`, tile by tile: their comparisons, then the operations on masks. A row of
+    `steps` is (slot, operation, a, b, shift); slots below `compared` are comparisons. What a shift moves past the end of a tile waits in
+    `carried`."""
     memory = np.empty(2 * STACK * TILE + 8)
     buffers = (memory.ctypes.data + 63) // 64 * 64
-    operands = np.empty(STACK, np.int64)
+    operands, numbers, clean = np.empty(STACK, np.int64), np.zeros(STACK, np.bool_), np.zeros(len(addresses), np.bool_)
     masks = np.zeros((compared + len(steps), TILE // 64), np.uint64)
     reach = 1
     for i in range(len(steps)):
-        reach = max(reach, (steps[i, 4] >> 6) + 1)
+        reach = max(reach, (steps[i, 4] >> 6) + 1)  # words
     carried = np.zeros((last - first, len(steps), reach), np.uint64)
     tail, size = (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1), n // 64 + 1
     for tile in range(n // TILE + 1):
         at = tile * (TILE // 64)
         count = min(TILE // 64, size - at)
+        find_clean(addresses, n, tile * TILE, clean)
         for g in range(first, last):
-            one_tile(code, slots, addresses[g], constants[g], n, tile * TILE, count, buffers, operands, masks)
+            one_tile(code, slots, leaves, g, addresses, constants, clean, n, tile * TILE, count, buffers, operands, numbers, masks)
             if at + count == size:
                 for m in range(compared):
                     masks[m, count - 1] &= tail
             for i in range(len(steps)):
-                target = masks[compared + i]
-                combine(steps[i, 1], masks[steps[i, 2]], masks[steps[i, 3]], steps[i, 4], count, carried[g - first, i], target)
+                combine(steps, i, masks, compared + i, count, carried, g - first)
                 if at + count == size:
-                    target[count - 1] &= tail
+                    masks[compared + i, count - 1] &= tail
             for i in range(len(outputs)):
-                source = masks[outputs[i]]
                 for w in range(count):
-                    out[g, i, at + w] = source[w]
+                    out[g, i, at + w] = masks[outputs[i], w]
     return memory[0]  # a use after the last one through an address, so that the memory is not freed before
 
 
 @njit(**INNER)
-def combine(op, a, b, k, count, carried, out):
-    """`scan.combine` of `count` words of a step. `carried` are the last words of what is shifted, the latest last; of a latch its state."""
+def combine(steps, i, masks, to, count, carried, g):
+    """`scan.combine` of `count` words of step `i`. `carried[g, i]` are the last words of what is shifted, the latest last; of a latch its
+    state."""
+    op, a, b, k = steps[i, 1], steps[i, 2], steps[i, 3], steps[i, 4]
     if op == LATCH:
-        state = carried[0]
+        state = carried[g, i, 0]
         for w in range(count):
-            below = b[w]
-            keep = ~a[w] | below
+            above, below = masks[a, w], masks[b, w]
+            keep = ~above | below
             total = keep + below + state
-            out[w] = a[w] & (keep ^ below ^ total)
+            masks[to, w] = above & (keep ^ below ^ total)
             state = ((keep & below) | ((keep | below) & ~total)) >> np.uint64(63)
-        carried[0] = state
+        carried[g, i, 0] = state
     elif op == NOT:
         for w in range(count):
-            out[w] = ~a[w]
+            masks[to, w] = ~masks[a, w]
     elif k == 0:
         for w in range(count):
-            out[w] = a[w] & b[w] if op == AND else a[w] | b[w] if op == OR else a[w] & ~b[w] if op == ANDNOT else a[w]
+            masks[to, w] = joined(op, masks[a, w], masks[b, w]) if op != SHIFT else masks[a, w]
+    elif k < 64:
+        part = np.uint64(k)
+        before = carried[g, i, 0]
+        for w in range(count):
+            own = masks[b, w]
+            masks[to, w] = joined(op, masks[a, w], own << part | before >> (np.uint64(64) - part))
+            before = own
+        carried[g, i, carried.shape[2] - 1] = before
+        carried[g, i, 0] = before
     else:
-        moved_by(op, a, a if op == SHIFT else b, k, count, carried, out)
+        moved_far(op, a, b, k, masks, to, count, carried, g, i)
 
 
 @njit(**INNER)
-def moved_by(op, a, b, k, count, carried, out):
-    """The same with `b` moved by `k` bars, 1 or more."""
-    back, part, last = k >> 6, np.uint64(k & 63), len(carried) - 1
+def joined(op, x, moved):
+    if op == AND:
+        return x & moved
+    if op == OR:
+        return x | moved
+    return x & ~moved if op == ANDNOT else moved
+
+
+@njit(**INNER)
+def moved_far(op, a, b, k, masks, to, count, carried, g, i):
+    """The same with mask `b` moved by `k` bars, 64 or more."""
+    back, part, kept = k >> 6, np.uint64(k & 63), carried.shape[2]
     for w in range(count):
         high, low = w - back, w - back - 1
-        x = b[high] if high >= 0 else carried[last + 1 + high]
-        y = b[low] if low >= 0 else carried[last + 1 + low]
+        x = masks[b, high] if high >= 0 else carried[g, i, kept + high]
+        y = masks[b, low] if low >= 0 else carried[g, i, kept + low]
         # in two steps: a shift by 64 is undefined
-        moved = (x << part) | ((y >> np.uint64(1)) >> (np.uint64(63) - part))
-        out[w] = a[w] & moved if op == AND else a[w] | moved if op == OR else a[w] & ~moved if op == ANDNOT else moved
-    for i in range(len(carried)):  # the last words of what has been seen
-        source = count - len(carried) + i
-        carried[i] = b[source] if source >= 0 else carried[i + count]
+        masks[to, w] = joined(op, masks[a, w], (x << part) | ((y >> np.uint64(1)) >> (np.uint64(63) - part)))
+    for j in range(kept):  # the last words of what has been seen
+        source = count - kept + j
+        carried[g, i, j] = masks[b, source] if source >= 0 else carried[g, i, j + count]
 
 
 class Structure:
@@ -201,9 +260,17 @@ class Structure:
         self.compared = len(numbers)
 
 
-def run_grid(structure: Structure, addresses: NDArray[np.int64], constants: NDArray[np.float64], n: int, share: Any) -> NDArray[np.uint64]:
-    """The outputs of every program, shape (programs, outputs, words). `addresses` and `constants` have a column for each kept leaf."""
-    out = np.empty((len(addresses), len(structure.outputs), words(n)), np.uint64)
+def run_grid(
+    structure: Structure,
+    leaves: NDArray[np.int64],
+    addresses: NDArray[np.int64],
+    constants: NDArray[np.float64],
+    n: int,
+    share: Any,
+) -> NDArray[np.uint64]:
+    """The outputs of every program, shape (programs, outputs, words). `leaves` has a row a program and a column for each kept leaf: numbers
+    of `addresses` (0: a constant) and `constants`."""
+    out = np.empty((len(leaves), len(structure.outputs), words(n)), np.uint64)
     code = (structure.code, structure.slots, structure.compared, structure.steps, structure.outputs)
-    share(lambda first, last: run_programs(*code, addresses, constants, n, first, last, out), len(addresses), 1)
+    share(lambda first, last: run_programs(*code, leaves, addresses, constants, n, first, last, out), len(leaves), 1)
     return out
