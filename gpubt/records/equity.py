@@ -44,7 +44,7 @@ class Equity:
         from gpubt.metrics.equity import lines
         from gpubt.simulate.parameters import parameters
 
-        costs = parameters(self._config, self._bars.spacing)[0]
+        costs = parameters(self._config, self._bars.mean_spacing)[0]
         carry = float(costs["carry_long"]), float(costs["carry_short"])
         curve = lines(self._trades, self._config.capital, self._config.positions, carry)
         for lo, equity in curve.chunks(self._bars.close):
