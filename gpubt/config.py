@@ -313,6 +313,14 @@ class Cache:
 
 
 @dataclass
+class Profile:
+    """`mode`: off, on (hotspots and kernels, in files of the run folder) or nsys (the run under Nsight Systems); `hotspots` are listed."""
+
+    mode: str = "off"
+    hotspots: int = 25
+
+
+@dataclass
 class Memory:
     """`ratio_max`: peak memory over raw bar bytes above which a run warns."""
 
@@ -346,6 +354,7 @@ class Config:
     metrics: Metrics = field(default_factory=Metrics)
     cache: Cache = field(default_factory=Cache)
     memory: Memory = field(default_factory=Memory)
+    profile: Profile = field(default_factory=Profile)
     equity: str = "returns"  # what equity.parquet holds: a row a return period, or a row a bar
     seed: int = 42
     deterministic: bool = True

@@ -35,6 +35,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "sim.same_bar": ("stop_first", "target_first", "ohlc", "olhc", "adaptive", "band"),
     "metrics.returns": ("auto", "daily", "bar"),
     "equity": ("returns", "bar"),
+    "profile.mode": ("off", "on", "nsys"),
 }
 
 # key: (low, high, is low itself allowed); an infinite high is open
@@ -98,6 +99,7 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "metrics.risk_free": (-1, 10, True),
     "cache.budget_mib": (0, float("inf"), True),
     "memory.ratio_max": (0, float("inf"), False),
+    "profile.hotspots": (10, 1000, True),
     "seed": (0, 2**63 - 1, True),
 }
 

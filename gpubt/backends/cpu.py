@@ -19,6 +19,7 @@ from gpubt.backends.kernels.market import TABLE
 from gpubt.backends.kernels.position import STATE
 from gpubt.backends.kernels.prepare import prices
 from gpubt.hardware import cores
+from gpubt.phases import part
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
 
@@ -141,7 +142,8 @@ class _Index:
     @cached_property
     def made(self) -> Any:
         """`Prices`."""
-        return self._make()
+        with part("block index"):
+            return self._make()
 
 
 def _state(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]) -> NDArray[Any]:
