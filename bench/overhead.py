@@ -29,8 +29,8 @@ def nothing(*_: Any, **__: Any) -> Iterator[None]:
 def main() -> None:
     """Compare, time, print, record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bars", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=31)
+    parser.add_argument("--bars", type=int, default=6_900_000)
+    parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
     from gpubt.backends.cpu import CpuBackend
     from gpubt.compose import configuration

@@ -127,8 +127,9 @@ class Phases:
         observer = _profiler.get()
         self._seconds.setdefault(name, 0.0)
         self._calls[name] = self._calls.get(name, 0) + 1
-        self._mark()
         around = self._open[-1] if self._open else None
+        if around is not None:  # between phases little happens: it counts to the next one
+            self._mark()
         self._open.append(name)
         self._within.append(0.0)
         begun = device.mark() if device is not None else None
