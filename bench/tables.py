@@ -25,14 +25,15 @@ Table = Callable[[Record], Iterator[str]]
 
 def newest(case: str) -> Record | None:
     """The latest record of a case; names end in the time."""
-    found = sorted(path for path in CHECKOUT.glob(f"{case}-*.json") if re.fullmatch(rf"{re.escape(case)}-\d{{8}}T\d{{6}}Z\.json", path.name))
+    name = re.compile(rf"{re.escape(case)}-\d{{8}}T\d{{6}}Z\.json")
+    found = sorted(path for path in CHECKOUT.glob(f"{case}-*.json") if name.fullmatch(path.name))
     return json.loads(found[-1].read_text(encoding="utf-8")) if found else None
 
 
 def source(record: Record) -> str:
     """What was timed, on what, when."""
-    hardware = record["hardware"]
-    return f"{record['workload']}. {hardware['cpu']}, {hardware['cores']} cores, Python {record['versions']['python']}, {record['date'][:10]}."
+    hardware, python = record["hardware"], record["versions"]["python"]
+    return f"{record['workload']}. {hardware['cpu']}, {hardware['cores']} cores, Python {python}, {record['date'][:10]}."
 
 
 def ratios(base: str) -> Table:
