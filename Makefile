@@ -8,7 +8,7 @@ SEED ?= 1000000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test lint bench fuzz parity gpu-check clean
+.PHONY: help run test lint bench tables fuzz parity gpu-check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ lint: $(VENV)/.dev  ## ruff and strict type checks
 
 bench: $(VENV)/.run  ## the benchmark pairs: agreement first, then times
 	$(BIN)/python -m bench.brackets
+
+tables: $(VENV)/.run  ## the tables of docs/performance.md from the newest records
+	$(BIN)/python -m bench.tables
 
 fuzz: $(VENV)/.test  ## generated runs on all implementations: make fuzz N=100000 SEED=7
 	$(BIN)/python tests/fuzz.py $(N) --seed $(SEED)

@@ -328,6 +328,14 @@ class Sweep:
 
 
 @dataclass
+class Profile:
+    """`mode`: off, on (hotspots and kernels, in files of the run folder) or nsys (the run under Nsight Systems); `hotspots` are listed."""
+
+    mode: str = "off"
+    hotspots: int = 25
+
+
+@dataclass
 class Memory:
     """`ratio_max`: peak memory over raw bar bytes above which a run warns. `host`, `device`: MiB that a sweep may take there; null: most
     of what is free."""
@@ -365,6 +373,7 @@ class Config:
     cache: Cache = field(default_factory=Cache)
     sweep: Sweep = field(default_factory=Sweep)
     memory: Memory = field(default_factory=Memory)
+    profile: Profile = field(default_factory=Profile)
     equity: str = "returns"  # what equity.parquet holds: a row a return period, or a row a bar
     seed: int = 42
     deterministic: bool = True

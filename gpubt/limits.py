@@ -37,6 +37,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "equity": ("returns", "bar"),
     "sweep.method": ("grid", "random", "optuna"),
     "sweep.direction": ("maximize", "minimize"),
+    "profile.mode": ("off", "on", "nsys"),
 }
 
 # key: (low, high, is low itself allowed); an infinite high is open
@@ -105,6 +106,7 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "memory.ratio_max": (0, float("inf"), False),
     "memory.host": (0, float("inf"), False),
     "memory.device": (0, float("inf"), False),
+    "profile.hotspots": (10, 1000, True),
     "seed": (0, 2**63 - 1, True),
 }
 

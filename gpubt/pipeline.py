@@ -36,14 +36,23 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
     check(config)
     config = resolve(_answered(config))
     with progress_wanted(config.progress), thread_limit(config.backend.threads), RunLog() as log:
-        if config.data.symbols is not None:
-            from gpubt.errors import ConfigError
-            from gpubt.symbols import run_symbols
+        if config.profile.mode == "on":
+            from gpubt.profiling import profiled_run
 
-            if bars is not None:
-                raise ConfigError("data.symbols needs a file; bars from memory are of one symbol")
-            return run_symbols(config, backend, folder, log, started)
+            return profiled_run(partial(_run, config, backend, bars, folder, log, started), config.profile.hotspots)
+        return _run(config, backend, bars, folder, log, started)
+
+
+def _run(config: Config, backend: Backend | None, bars: Bars | None, folder: Path | None, log: RunLog, started: float) -> RunResult:
+    """One symbol or several."""
+    if config.data.symbols is None:
         return run_one(config, backend, bars, folder, log, started)
+    from gpubt.errors import ConfigError
+    from gpubt.symbols import run_symbols
+
+    if bars is not None:
+        raise ConfigError("data.symbols needs a file; bars from memory are of one symbol")
+    return run_symbols(config, backend, folder, log, started)
 
 
 def run_one(
@@ -62,7 +71,7 @@ def run_one(
     from gpubt.indicators.cache import IndicatorCache, Passes
     from gpubt.memory import HostPeak
     from gpubt.metrics import account
-    from gpubt.phases import Phases
+    from gpubt.phases import Phases, profiler
     from gpubt.records import log as events
     from gpubt.records.benchmark import Meter, benchmark_record
     from gpubt.records.equity import Equity
@@ -86,14 +95,14 @@ def run_one(
     with phase("ingest", bars=rows.n):
         loaded = load(config, rows, planned.columns)
         bars, report, detail = loaded.bars, loaded.report, loaded.detail
-    with phase("transfer", wait=backend.wait, bars=bars.n):
+    with phase("transfer", device=backend, bars=bars.n):
         market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"}, detail)
-    making = partial(phase, "indicators", wait=backend.wait, bars=bars.n)
+    making = partial(phase, "indicators", device=backend, bars=bars.n)
     with making():
         cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))
         fetch = Passes(cache, planned.passes(), making)
     entries = None
-    with phase("scan", wait=backend.wait, bars=bars.n):
+    with phase("scan", device=backend, bars=bars.n):
         masks = calendars(config, bars, backend)
         if planned.program:
             masks |= backend.scan(planned.program, fetch, bars.n)
@@ -102,17 +111,19 @@ def run_one(
         levels = dict(zip(planned.levels, fetch(tuple(planned.levels.values())), strict=True))
     run = partial(backend.run, market, masks, entries, levels, rungs(config), mode=config.sim.mode, positions=config.positions)
     policies = [parameters(config, bars.mean_spacing, policy) for policy in same_bar_policies(config)]
-    with phase("simulate", wait=backend.wait, bars=bars.n, sets=len(policies)):
+    with phase("simulate", device=backend, bars=bars.n, sets=len(policies)):
         ledger, *others = map(run, policies)
         del levels, run
         fetch(())
-    with phase("metrics", wait=backend.wait, bars=bars.n):
+    with phase("metrics", device=backend, bars=bars.n):
         trades = backend.trades(ledger)
         digest = aside(ledger_digest, [trades])
         measured = account.measure(backend, market, ledger, bars, config)
         band = next((account.measure(backend, market, other, bars, config) for other in others), None)
         equity = Equity(bars, trades, measured, config)
         summary = summarise(config, source, bars, report, ledger, trades, measured, digest(), band)
+    if (observer := profiler()) is not None:
+        observer.ask(backend)
     table = partial(to_table, trades, bars.time, bars.symbol)
     with run_folder(folder) as out:
         with phase("write"):

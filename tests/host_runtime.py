@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ class HostRuntime:
         self.shape = shape
         self.library = build(sanitize)
         self.used = self.peak = 0
+        self.launched: dict[str, dict[str, float]] = {}
         self.transferred = 0
 
     def to_device(self, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -89,10 +91,28 @@ class HostRuntime:
             for a in args
         ]
         packed = (ctypes.c_void_p * max(1, len(slots)))(*(ctypes.cast(ctypes.pointer(s), ctypes.c_void_p) for s in slots))
+        start = time.perf_counter()
         getattr(self.library, f"run_{kernel}")(ctypes.c_uint(self.shape[0]), ctypes.c_uint(self.shape[1]), packed)
+        own = self.launched.setdefault(kernel, {"calls": 0, "seconds": 0.0, "bars": 0, "bytes": 0})
+        own["calls"] += 1
+        own["seconds"] += time.perf_counter() - start
+        own["bytes"] += sum(a.nbytes for a in args if isinstance(a, np.ndarray))
 
     def synchronize(self) -> None:
         pass
+
+    def mark(self) -> float:
+        return time.perf_counter()
+
+    def between(self, start: float, end: float) -> float:
+        return end - start
+
+    def launches(self) -> dict[str, dict[str, float]]:
+        found, self.launched = self.launched, {}
+        return found
+
+    def bandwidth(self) -> float | None:
+        return None
 
     def memory(self) -> dict[str, int]:
         return {"used": self.used, "peak": self.peak, "free": 0, "total": 0}

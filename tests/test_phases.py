@@ -78,16 +78,71 @@ def test_the_time_of_an_inner_phase_is_its_own() -> None:
     assert record["write"]["seconds"] >= 0.02 > 0.015 > record["scan"]["seconds"] >= 0.002 and record["indicators"]["seconds"] < 0.01
 
 
+class StandIn:
+    """A device whose clock counts its marks."""
+
+    def __init__(self, waits: list[str]) -> None:
+        self.waits, self.marks = waits, 0
+
+    def mark(self) -> int:
+        self.marks += 1
+        return self.marks
+
+    def between(self, start: int, end: int) -> float:
+        return float(end - start)
+
+    def wait(self) -> None:
+        self.waits.append("wait")
+
+
+class Watcher:
+    """What phases tell a profiler."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def enter(self, name: str) -> None:
+        self.told.append(name)
+
+    def leave(self) -> None:
+        self.told.append("left")
+
+
+def test_the_device_has_its_own_time_of_which_an_inner_phase_has_its_share() -> None:
+    run, device = Phases(), StandIn([])
+    with run.phase("scan", device=device), run.phase("indicators", device=device), run.phase("write"):
+        pass
+    record = run.record()
+    # four marks: 1 scan, 2 indicators, 3 end of indicators, 4 end of scan
+    assert [record[name]["device_seconds"] for name in ("scan", "indicators", "write")] == [2.0, 1.0, None]
+    assert device.waits == []
+
+
+def test_a_watcher_hears_of_every_phase_and_part() -> None:
+    run, watcher, parts = Phases(), Watcher(), []
+    told = phases.profiled_by(watcher), phases.parts_to(lambda *part: parts.append(part))
+    with told[0], told[1], run.phase("scan"), run.phase("indicators"), phases.part("ema", 24, bars=3), phases.part("inner"):
+        time.sleep(0.002)
+    assert watcher.told == ["scan", "indicators", "left", "left"]
+    (inner, ema) = parts
+    assert inner[0] == "inner" and inner[1] >= 0.002 and inner[2:] == (0, None)
+    assert ema[0] == "ema" and ema[1] < 0.002 and ema[2:] == (3, 24)
+
+
 def test_the_wait_counts_and_runs_only_after_success() -> None:
     waits: list[str] = []
     run = Phases()
-    with run.phase("scan", wait=lambda: (time.sleep(0.003), waits.append("scan"))[1]):
+    device = StandIn(waits)
+    with run.phase("scan", device=device):
         assert waits == []
-    assert waits == ["scan"]
+    assert waits == []  # nothing waits for a device unless somebody watches
+    with phases.profiled_by(Watcher()), run.phase("scan", device=device):
+        time.sleep(0.003)
+    assert waits == ["wait"]
     assert run.record()["scan"]["seconds"] >= 0.003
-    with pytest.raises(KeyboardInterrupt), run.phase("simulate", wait=lambda: waits.append("simulate")):
+    with phases.profiled_by(Watcher()), pytest.raises(KeyboardInterrupt), run.phase("simulate", device=device):
         raise KeyboardInterrupt
-    assert waits == ["scan"]
+    assert waits == ["wait"]
     assert run.record()["simulate"]["calls"] == 1
     with run.phase("metrics"):  # the failed phase did not stay open
         pass

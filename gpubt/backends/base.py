@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpubt.phases import part
 from gpubt.simulate import layout
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ class Backend(ABC):
         sizes = {name: len(column) for name, column in columns.items()}
         if len(set(sizes.values())) != 1 or min(sizes.values()) < 1:
             raise ValueError(f"columns must have one length of at least 1, got {sizes}")
-        return self._upload({name: np.ascontiguousarray(column, np.float64) for name, column in columns.items()}, detail)
+        given = {name: np.ascontiguousarray(column, np.float64) for name, column in columns.items()}
+        with part("upload", sum(column.nbytes for column in given.values()), bars=len(columns["close"])):
+            return self._upload(given, detail)
 
     def mask(self, flags: NDArray[np.bool_]) -> Array:
         """One bit a bar, in words of 64, where the backend computes; `flags` has shape (n,)."""
@@ -101,16 +104,21 @@ class Backend(ABC):
 
     def indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         """The indicator `name` over `inputs`, whose first `first` values are NaN; float64, as long as they are."""
-        return self._indicator(name, inputs, first, params)
+        n = len(inputs[0])
+        with part(f"indicator {name}", 8 * n * (len(inputs) + 1), bars=n):
+            return self._indicator(name, inputs, first, params)
 
     def scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
         """The four signal masks, 64 bars a word, `n // 64 + 1` words each. `fetch` gives the arrays of the series of one pass."""
-        masks = self._scan(program, fetch, n)
+        moved = sum(8 * n * len(step.series) + n // 8 * len(step.targets) for step in program.compares)
+        with part("masks", moved, bars=n):
+            masks = self._scan(program, fetch, n)
         return {name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS}
 
     def scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> list[dict[str, Array]]:
         """`scan` of members of a grid of programs."""
-        found = self._scan_grid(grid, members, fetch, n)
+        with part("masks", sets=len(members), bars=n * len(members)):
+            found = self._scan_grid(grid, members, fetch, n)
         return [{name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS} for masks in found]
 
     def place(self, series: NDArray[np.float64]) -> Array:
@@ -147,7 +155,8 @@ class Backend(ABC):
         """positions=single or overlapping. `masks` by `layout.MASKS` (calendars may be missing), `levels` by `layout.LEVELS` (each may be
         missing), `rungs` are `layout.RUNG` records, `params` is one `layout.PARAMS` record (shape (1,)), `mode` event or bar."""
         self._check(params, layout.PARAMS)
-        return self._simulate(market, masks, levels, rungs, params, mode == "bar", positions)
+        with part(f"simulate {positions}", bars=market.n):
+            return self._simulate(market, masks, levels, rungs, params, mode == "bar", positions)
 
     def simulate_list(
         self,
@@ -164,7 +173,8 @@ class Backend(ABC):
         if entries.dtype != layout.ENTRY or (np.diff(entries["bar"]) < 0).any():
             raise ValueError("entries must be layout.ENTRY records in the order of their bars")
         calendars = {name: masks[name] for name in ("session", "blackout") if name in masks}
-        return self._simulate_list(market, calendars, entries, levels, rungs, params, mode == "bar")
+        with part("simulate list", bars=market.n):
+            return self._simulate_list(market, calendars, entries, levels, rungs, params, mode == "bar")
 
     def account(
         self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, mode: str
@@ -172,7 +182,8 @@ class Backend(ABC):
         """The `layout.TALLY` record (shape (1,)) of a ledger, and equity at `ends`, the last bars of the return periods.
         `params` is one `layout.PARAMS` record, of which capital and carry count; `risk_free` is the rate of one period."""
         self._check(params, layout.PARAMS)
-        return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), params, risk_free, mode != "bar")
+        with part("account", bars=market.n):
+            return self._account(market, ledger, np.ascontiguousarray(ends, np.int64), params, risk_free, mode != "bar")
 
     def simulate_sets(
         self, market: Market, batch: Batch, ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, blocks: int
@@ -181,7 +192,8 @@ class Backend(ABC):
         tallies = np.zeros(batch.n, layout.TALLY)
         tallies["best"] = tallies["worst"] = np.nan
         out = Sets(tallies, np.zeros((batch.n, blocks)), np.zeros((batch.n, blocks)))
-        self._simulate_sets(market, batch, np.ascontiguousarray(ends, np.int64), risk_free, mode, positions, out)
+        with part("simulate sets", sets=batch.n, bars=market.n * batch.n):
+            self._simulate_sets(market, batch, np.ascontiguousarray(ends, np.int64), risk_free, mode, positions, out)
         return out
 
     def _simulate_sets(
@@ -209,6 +221,23 @@ class Backend(ABC):
 
     def wait(self) -> None:  # noqa: B027 - a backend that computes in place has nothing to wait for
         """Return when everything asked for is done."""
+
+    def mark(self) -> Any:
+        """A moment in the device's order of work, for `between`; None without a device."""
+        return None
+
+    def between(self, start: Any, end: Any) -> float:
+        """Seconds from one mark to a later one, by the device's clock."""
+        raise NotImplementedError("only a device makes marks")
+
+    def launches(self) -> dict[str, dict[str, float]]:
+        """By kernel `calls`, `seconds` by the device's clock, `bars` and `bytes` (of the arguments), since they were asked for last, of a
+        profiled run; without a device none."""
+        return {}
+
+    def bandwidth(self) -> float | None:
+        """Bytes a second that the device's memory can move at most; None: not known."""
+        return None
 
     def memory(self) -> dict[str, int] | None:
         """`used`, `peak`, `free`, `total` bytes of the device; None without one."""

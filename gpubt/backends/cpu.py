@@ -22,6 +22,7 @@ from gpubt.backends.kernels.position import STATE
 from gpubt.backends.kernels.prepare import prices
 from gpubt.hardware import cores
 from gpubt.indicators.series import Series
+from gpubt.phases import part
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
 
@@ -159,8 +160,8 @@ class CpuBackend(Backend):
         waiting = iter(range(parts))  # `next` of it is atomic under the lock of the interpreter
 
         def take() -> None:
-            for part in waiting:
-                work(bounds[part], bounds[part + 1])
+            for i in waiting:
+                work(bounds[i], bounds[i + 1])
 
         with ThreadPoolExecutor(threads - 1) as pool:
             others = [pool.submit(take) for _ in range(1, threads)]
@@ -178,7 +179,8 @@ class _Index:
     @cached_property
     def made(self) -> Any:
         """`Prices`."""
-        return self._make()
+        with part("block index"):
+            return self._make()
 
 
 def _state(ledger: NDArray[Any], skipped: NDArray[np.int64], rungs: NDArray[Any]) -> NDArray[Any]:

@@ -158,6 +158,22 @@ class CudaBackend(Backend):
         """Until the device is idle."""
         self.runtime.synchronize()
 
+    def mark(self) -> Any:
+        """Where the device is in its work."""
+        return self.runtime.mark()
+
+    def between(self, start: Any, end: Any) -> float:
+        """By the device's clock."""
+        return self.runtime.between(start, end)
+
+    def launches(self) -> dict[str, dict[str, float]]:
+        """Of each kernel, since they were asked for last."""
+        return self.runtime.launches()
+
+    def bandwidth(self) -> float | None:
+        """Of the device's memory."""
+        return self.runtime.bandwidth()
+
     def memory(self) -> dict[str, int]:
         """Of the device."""
         return self.runtime.memory()

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpubt.errors import BackendUnavailable, GpubtError
 from gpubt.memory import device_process_bytes
+from gpubt.phases import profiler
 from gpubt.resources import kernel_sources
 
 NVRTC_FLAGS = ("--std=c++17", "--fmad=false")  # no FMA contraction: every backend rounds after every operation
@@ -38,6 +39,7 @@ class CupyRuntime:
         self._module = cupy.RawModule(code="\n".join(kernel_sources().values()), options=NVRTC_FLAGS, backend="nvrtc")
         self._module.compile()
         self._kernels: dict[str, Any] = {}
+        self._launched: list[tuple[str, Any, Any, int]] = []  # of profiled runs
         self.name = str(cupy.cuda.runtime.getDeviceProperties(device)["name"].decode())
         self.transferred = 0  # bytes copied to the device
 
@@ -97,7 +99,38 @@ class CupyRuntime:
         if kernel not in self._kernels:
             self._kernels[kernel] = self._module.get_function(kernel)
         blocks = max(1, min(-(-work // BLOCK), self._blocks))
+        begun = self.mark() if profiler() is not None else None
         self._kernels[kernel]((blocks,), (BLOCK,), args)
+        if begun is not None:
+            self._launched.append((kernel, begun, self.mark(), sum(int(getattr(arg, "nbytes", 0)) for arg in args)))
+
+    def mark(self) -> Any:
+        """An event in the stream."""
+        event = self._cupy.cuda.Event()
+        event.record()
+        return event
+
+    def between(self, start: Any, end: Any) -> float:
+        """Seconds between two events, by the device."""
+        end.synchronize()
+        return float(self._cupy.cuda.get_elapsed_time(start, end)) / 1e3
+
+    def launches(self) -> dict[str, dict[str, float]]:
+        """Launches of profiled runs, since asked for last."""
+        found: dict[str, dict[str, float]] = {}
+        for kernel, start, end, moved in self._launched:
+            own = found.setdefault(kernel, {"calls": 0, "seconds": 0.0, "bars": 0, "bytes": 0})
+            own["calls"] += 1
+            own["seconds"] += self.between(start, end)
+            own["bytes"] += moved
+        self._launched.clear()
+        return found
+
+    def bandwidth(self) -> float | None:
+        """From the memory's clock (kHz, two transfers a cycle) and the width of its bus (bits), where the driver gives them."""
+        given = self._device.attributes
+        clock, width = (float(given.get(name, 0)) for name in ("MemoryClockRate", "GlobalMemoryBusWidth"))
+        return 2.0 * clock * 1e3 * width / 8.0 or None
 
     def synchronize(self) -> None:
         """Wait until the device is idle."""

@@ -39,5 +39,17 @@ class Runtime(Protocol):
     def synchronize(self) -> None:
         """Wait until the device is idle."""
 
+    def mark(self) -> Any:
+        """A moment in the order of work; nothing waits for it."""
+
+    def between(self, start: Any, end: Any) -> float:
+        """Seconds from one mark to a later one, which it waits for."""
+
+    def launches(self) -> dict[str, dict[str, float]]:
+        """By kernel `calls`, `seconds`, `bars` (0) and `bytes` of its array arguments: launches of profiled runs, since asked for last."""
+
+    def bandwidth(self) -> float | None:
+        """Bytes a second that its memory can move at most; None: not known."""
+
     def memory(self) -> dict[str, int]:
         """`used`, `peak`, `free`, `total` in bytes; `peak` of this process's allocations."""

@@ -89,6 +89,11 @@ def _job(outcome: Outcome, arguments: list[str], config_dir: str | None) -> Call
 
 def _backtest(composed: DictConfig, folder: Path, arguments: list[str]) -> None:
     config = typed(composed)
+    if config.profile.mode == "nsys":
+        from gpubt.nsight import run_under_nsys
+
+        run_under_nsys(arguments, folder)
+        return
     from gpubt.pipeline import run_backtest
     from gpubt.report.terminal import render
 

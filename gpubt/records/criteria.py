@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gpubt.bench.baseline import PLAIN_LOOP, REFERENCE_ROWS, REFERENCE_TRADES, newest
+from gpubt.phases import profiler
 
 CAP_WARNING = "backend.threads="  # begins the one warning about capped threads
 LOADED_ROWS = 10_000_000
@@ -73,11 +74,18 @@ def run_criteria(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "SC-003": _loading(record),
         **{key: judged(key, None, in_bench) for key in ("SC-004", "SC-005", "SC-006")},
         "SC-007": judged("SC-007", None, "not validated"),
-        "SC-008": judged("SC-008", None, "not measured without profile=on"),
+        "SC-008": _hotspots(),
         "SC-009": _memory(record["memory"], record["backend"]),
         **{key: judged(key, None, in_bench) for key in ("SC-010", "SC-011")},
         "SC-012": _cap(record),
     }
+
+
+def _hotspots() -> dict[str, Any]:
+    observer = profiler()
+    if observer is None:
+        return judged("SC-008", None, "not measured without profile=on")
+    return judged("SC-008", observer.count(), "listed in profile.json")
 
 
 def runtime(record: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class Raw:
 class RunResult:
     """`trades`: a row a closing fill; `equity`: columns time and equity, a row a return period (a row a bar with equity=bar);
     `metrics`: figures by name, null (None) where one does not exist; `summary` and `benchmark` as in the JSON files; `folder`: where
-    they were written, None if nowhere; `symbols`: a row a symbol with its figures, None for a run over one."""
+    they were written, None if nowhere; `symbols`: a row a symbol with its figures, None for a run over one; `profile`: what profile=on
+    found."""
 
     config: Config
     ledger: Callable[[], pa.Table] = field(repr=False)  # makes `trades`, when somebody asks for them
@@ -45,6 +46,7 @@ class RunResult:
     folder: Path | None = None
     symbols: pa.Table | None = None
     raw: Any = field(default=None, repr=False)
+    profile: dict[str, Any] | None = field(default=None, repr=False)
 
     @cached_property
     def trades(self) -> pa.Table:

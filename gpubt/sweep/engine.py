@@ -66,7 +66,7 @@ class Engine:
         return load_entries(config, self.data.bars.time, self.data.bars.symbol) if config.positions == "list" else None
 
     def _phase(self, name: str, **counts: int) -> AbstractContextManager[None]:
-        return self.phases.phase(name, wait=self.backend.wait, **(counts or {"bars": self.data.bars.n}))
+        return self.phases.phase(name, device=self.backend, **(counts or {"bars": self.data.bars.n}))
 
     def _config(self, i: int) -> Config:
         return config_of(self.variants, self.space, i)
