@@ -87,11 +87,11 @@ def split(overrides: Sequence[str]) -> tuple[list[str], list[Axis | Interval]]:
             raise ConfigError(f"{key} can't differ between the sets of one sweep; gpubt run -m {text} runs one after the other")
         if any(axis.key == key for axis in axes):
             raise ConfigError(f"{key} is given twice")
-        axes.append(_axis(key, override))
+        axes.append(_axis(key, override, text))
     return fixed, axes
 
 
-def _axis(key: str, override: Any) -> Axis | Interval:
+def _axis(key: str, override: Any, text: str) -> Axis | Interval:
     from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 
     value = override.value()
@@ -105,9 +105,9 @@ def _axis(key: str, override: Any) -> Axis | Interval:
     else:
         values = list(override.sweep_iterator())
     if not values:
-        raise ConfigError(f"{key} has no value in {override.get_value_element_as_str()}")
+        raise ConfigError(f"{key} has no value in {text}")
     if len(set(map(repr, values))) < len(values):
-        raise ConfigError(f"{key} has a value twice in {override.get_value_element_as_str()}")
+        raise ConfigError(f"{key} has a value twice in {text}")
     return Axis(key, tuple(values))
 
 

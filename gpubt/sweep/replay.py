@@ -52,7 +52,8 @@ def run_config(store: Store, row: dict[str, Any], overrides: Sequence[str]) -> t
             raise ConfigError(f"{text} would make another run; gpubt replay takes {', '.join((*HOW, 'equity'))}")
     about = store.about()
     definition = define([*about["overrides"], *overrides], about["config_dir"])
-    values = {key: row[key] for key in about["axes"]}
+    known = definition.config.sweep.method != "optuna"
+    values = definition.space().values(row["set"]) if known else {key: row[key] for key in about["axes"]}
     axes = {axis.key for axis in definition.axes}
     fixed = [text for text in definition.overrides if not _names(text, (*axes, "sweep", "data.symbols"))]
     return definition.variants.config(values), [*fixed, *(f"{key}={_typed(value)}" for key, value in values.items())]
