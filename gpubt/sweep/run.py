@@ -59,6 +59,7 @@ class Sweep:
     given: Bars | None = None  # in the place of the configured data
 
     def __post_init__(self) -> None:
+        self.read: Loaded | None = None  # the bars of the first symbol, where they were read already
         self.reads: set[str] = set()
         self.series = self.bars = 0
         for planned in checked(self.variants, self.space):
@@ -73,6 +74,10 @@ class Sweep:
         with self.phases.phase("ingest", bars=rows.n):
             return load(config, rows, self.reads)
 
+    def _of_first_symbol(self) -> int:
+        """How many sets are of the first symbol: they come first."""
+        return len(next(self.space.by_symbol(np.arange(self.space.n))))
+
     def shares(self, data: Loaded) -> Shares:
         """Memory for the sets over these bars. Raises ConfigError where it is too little."""
         groups = len(Groups.of(self.space).signals)
@@ -85,7 +90,11 @@ class Sweep:
     def into(self, store: Store, definition: Definition, reason: str) -> Finished:
         """Every row that `store` lacks, then the table of all."""
         started, space = perf_counter(), self.space
+        first = self.load(0)
+        self.shares(first)  # what can't fit is refused before anything is written
         store.begin(about(definition, space.n, space.dropped, facts(self.backend, reason)))
+        store.check_data(first.bars.symbol, first.report.digest, first.bars.n)
+        self.read = first
         remaining = np.flatnonzero(~store.done(space.n))
         self.keep(remaining, store)
         store.finish()
@@ -94,7 +103,8 @@ class Sweep:
     def tables(self, remaining: NDArray[np.int64], store: Store | None = None) -> Iterator[pa.Table]:
         """Rows of the sets that remain, in chunks."""
         for sets in self.space.by_symbol(remaining):
-            data = self.load(int(sets[0]))
+            data = self.load(int(sets[0])) if self.read is None or sets[0] >= self._of_first_symbol() else self.read
+            self.read = None
             if store is not None:
                 store.check_data(data.bars.symbol, data.report.digest, data.bars.n)
             self.bars += data.bars.n * len(sets)

@@ -42,7 +42,8 @@ class Space:
     def by_symbol(self, sets: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """These sets, a symbol at a time."""
         if SYMBOL not in self.codes:
-            yield sets
+            if len(sets):
+                yield sets
             return
         of = self.codes[SYMBOL][sets]
         for code in np.unique(of):
