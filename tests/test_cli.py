@@ -210,7 +210,7 @@ def test_list(cli: Cli, tmp_path: Path) -> None:
     assert all(entry["about"] for entry in strategies)
     groups = {group["name"]: group["options"] for group in json.loads(cli("list", "groups", "--json")[1])["groups"]}
     assert groups["data"][0] == "sample"  # the default comes first
-    assert set(groups) == {"backend", "conventions", "costs", "data", "exits", "metrics", "sizing", "strategy"}
+    assert set(groups) == {*("backend", "conventions", "costs", "data", "exits", "metrics", "profile", "sizing", "strategy", "sweep")}
     assert not cli("list", "indicators")[1].startswith("indicators:")
     broken = own(tmp_path, "about: [\n", "strategy/broken.yaml")
     status, _, err = cli("list", "--config-dir", str(broken))

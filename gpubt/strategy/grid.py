@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,17 @@ class ProgramGrid:
     leaves: tuple[Leaf, ...]
     of: NDArray[np.int64]
 
-    def series(self, member: int) -> tuple[Series, ...]:
-        """The series that a member reads, once each."""
-        return tuple(dict.fromkeys(leaf for i in self.of[member] if isinstance(leaf := self.leaves[i], Series)))
+    def series(self, members: Sequence[int]) -> tuple[Series, ...]:
+        """The series that some members read, once each."""
+        return tuple(leaf for i in np.unique(self.of[members]) if isinstance(leaf := self.leaves[i], Series))
+
+    def numbers(self, member: int) -> set[int]:
+        """The numbers of the leaves of a member that are indicators."""
+        return set(self._indicators.intersection(self.of[member].tolist()))
+
+    @cached_property
+    def _indicators(self) -> frozenset[int]:
+        return frozenset(i for i, leaf in enumerate(self.leaves) if isinstance(leaf, Series) and not leaf.is_column)
 
     def program(self, member: int) -> MaskProgram:
         """One member as a program by itself."""

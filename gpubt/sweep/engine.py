@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from gpubt.backends.base import Batch, Sets, Trading
 from gpubt.indicators.cache import IndicatorCache
-from gpubt.indicators.series import Series
 from gpubt.metrics.account import periods
 from gpubt.simulate.entries import load_entries
 from gpubt.simulate.inputs import calendars
@@ -48,9 +47,10 @@ class Engine:
     def use(self, space: Space) -> None:
         """Simulate the sets of `space` from now on. Raises ConfigError, with the set, for values that don't agree."""
         self.space, self.groups = space, Groups.of(space)
-        self._varying = any(key.startswith(("session.", "blackout.")) for key in space.keys)
-        self._fixed_levels.clear()
         self.config = self._config(0)
+        self._varying = any(key.startswith(("session.", "blackout.")) for key in space.keys)
+        self._usual = self._calendars_of(self.config)
+        self._fixed_levels.clear()
         self._capitals = np.empty(len(self.groups.trades))
         self._traded = []
         levels = []
@@ -109,10 +109,10 @@ class Engine:
     def _fitting(self, of: NDArray[np.int64], bounds: NDArray[np.int64], start: int) -> int:
         """The end of the signals from `start` on whose masks and indicators fit the memory, and which have up to `SETS` sets."""
         room = max(1, self.shares.indicators // (8 * self.bars.n))
-        series: set[Series] = set()
+        series: set[int] = set()
         stop = start
         while stop < len(bounds) - 1 and stop - start < self.shares.signals:
-            more = {one for one in self.signals.series(int(of[bounds[stop]])) if not one.is_column} if self.signals else set()
+            more = self.signals.numbers(int(of[bounds[stop]])) if self.signals else set()
             if stop > start and (len(series | more) > room or bounds[stop + 1] - bounds[start] > SETS):
                 break
             series |= more
@@ -124,7 +124,7 @@ class Engine:
         if self.signals is None:
             return [self._calendar(group) for group in groups]
         with self._phase("indicators"):
-            for one in dict.fromkeys(one for group in groups for one in self.signals.series(group)):
+            for one in self.signals.series(groups):
                 self.cache.get(one)
         with self._phase("scan"):
             masks = self.signals.masks(groups, self.backend, self.cache, self.bars.n)
@@ -133,7 +133,7 @@ class Engine:
     def _calendar(self, group: int) -> dict[str, Array]:
         """Session ends and blackouts of a group."""
         if not self._varying:
-            return self._calendars_of(self.config)
+            return self._usual
         return self._calendars_of(self._config(int(self.groups.signals[group])))
 
     def _calendars_of(self, config: Config) -> dict[str, Array]:

@@ -27,11 +27,20 @@ class Signals:
 
     def __init__(self, variants: Variants, space: Space, groups: Groups) -> None:
         self._variants, self._space, self._groups = variants, space, groups
+        self._numbers: dict[Series, int] = {}
         self._grid = self._try_grid() if len(groups.signals) >= FEWEST else None
 
-    def series(self, group: int) -> tuple[Series, ...]:
-        """What the rules of a group read."""
-        return self._grid.series(group) if self._grid else self._program(group).series()
+    def series(self, groups: Sequence[int]) -> tuple[Series, ...]:
+        """What the rules of some groups read, once each."""
+        if self._grid:
+            return self._grid.series(groups)
+        return tuple(dict.fromkeys(one for group in groups for one in self._program(group).series()))
+
+    def numbers(self, group: int) -> set[int]:
+        """The indicators that the rules of a group read, by numbers that are the same for all groups."""
+        if self._grid:
+            return self._grid.numbers(group)
+        return {self._numbers.setdefault(one, len(self._numbers)) for one in self._program(group).series() if not one.is_column}
 
     def masks(self, groups: Sequence[int], backend: Backend, cache: IndicatorCache, n: int) -> list[dict[str, Array]]:
         """The signal masks of some groups."""
