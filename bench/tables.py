@@ -33,7 +33,8 @@ def newest(case: str) -> Record | None:
 def source(record: Record) -> str:
     """What was timed, on what, when."""
     hardware, python = record["hardware"], record["versions"]["python"]
-    return f"{record['workload']}. {hardware['cpu']}, {hardware['cores']} cores, Python {python}, {record['date'][:10]}."
+    rates = ", ".join(f"{name}: {rate:.2g} bar-sets/s" for name, rate in record.get("bar_sets_per_second", {}).items())
+    return f"{record['workload']}{f' ({rates})' if rates else ''}. {hardware['cpu']}, {hardware['cores']} cores, Python {python}, {record['date'][:10]}."
 
 
 def ratios(base: str) -> Table:
@@ -75,7 +76,10 @@ TABLES: dict[str, tuple[str, Table, str]] = {
     "suite": ("bench-large", ratios("run, Parquet"), "gpubt bench large"),
     "criteria": ("bench-large", criteria, "gpubt bench large"),
     "overhead": ("overhead", ratios("without phases and parts"), "python -m bench.overhead"),
-    "sweeps": ("sweeps", ratios("plain numba loop, final equity only"), "python -m bench.sweeps"),
+    **{
+        f"sweeps-{name}": (f"sweeps-{name}", ratios("plain numba loop, final equity only"), f"python -m bench.sweeps {name}")
+        for name in ("crossovers", "long", "daily", "exits")
+    },
 }
 
 
