@@ -28,7 +28,7 @@ BARS = open_source(Data(source="synthetic", synthetic=Synthetic(bars=N)), seed=1
 def count(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """So many threads, however few rows and cores there are."""
     monkeypatch.setattr(threads, "PARALLEL", 0)
-    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: range(request.param), raising=False)
+    monkeypatch.setattr(threads, "cores", lambda: request.param)
     monkeypatch.setattr(parquet, "PART", 30_000)
     assert threads.threads_for(1) == request.param
     return int(request.param)
