@@ -51,6 +51,14 @@ def groups(*paths: Path) -> list[Group]:
     return aggregate([read_sample(path) for path in find(paths)])
 
 
+def test_the_device_s_own_times_are_figures_where_there_are_any(tmp_path: Path) -> None:
+    record = run_record()
+    record["phases"]["simulate"]["device_seconds"] = 0.25
+    record["phases"]["scan"]["device_seconds"] = None
+    figures = groups(put(tmp_path / "benchmark.json", record))[0].figures
+    assert figures["phase simulate, by the device"].median == 0.25 and "phase scan, by the device" not in figures
+
+
 def scaled(factor: float) -> Values:
     record = run_record(wall_clock_s=0.5 * factor, trades=12)
     for phase in record["phases"].values():

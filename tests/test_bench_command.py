@@ -13,9 +13,10 @@ import pytest
 from command_line import Cli
 
 from gpubt.bench import agreement, baseline, inputs, simulations, suite
-from gpubt.bench.runs import FRACTIONS, PROCESS, WHOLE, fraction, scaling
+from gpubt.bench.runs import FRACTIONS, PROCESS, WHOLE, Runs, fraction, scaling
 from gpubt.bench.timing import paired, written
 from gpubt.bench.workloads import origin
+from gpubt.errors import GpubtError
 from gpubt.hardware import cores
 from gpubt.records.criteria import CRITERIA
 
@@ -39,8 +40,9 @@ def test_a_tiny_suite_prints_a_screen_and_leaves_a_record(cli: Cli, tmp_path: Pa
     assert record["results"][PROCESS]["host_peak_bytes"] > 1_000_000
     assert list(record["criteria"]) == list(CRITERIA)
     judged = {key: one["passed"] for key, one in record["criteria"].items() if one["passed"] is not None}
-    assert judged == {key: True for key in ("SC-004", "SC-006", "SC-007", "SC-010", "SC-012")}
+    assert judged == {key: True for key in ("SC-004", "SC-006", "SC-007", "SC-008", "SC-010", "SC-012")}
     assert "phases" not in record  # by which a run's record is known
+    assert set(record["runs"]) == {WHOLE, PROCESS} and all("simulate" in run["phases"] for run in record["runs"].values())
     assert record["hardware"]["cores"] == cores() and record["bars"] == 12_000
     assert len(out.splitlines()) <= 45 and all(key in out for key in CRITERIA)
 
@@ -101,6 +103,22 @@ def test_ledgers_that_differ_are_not_timed(cli: Cli, tmp_path: Path, monkeypatch
     monkeypatch.setattr(agreement, "list_ledgers", wrong)
     status, out, err = cli("bench", "small", "--bars", "2000", "--out", str(tmp_path))
     assert status == 1 and out == "" and "cpu, bar mode gives ledger" in err and list(tmp_path.iterdir()) == []
+
+
+def test_runs_that_differ_are_not_recorded(tmp_path: Path) -> None:
+    runs = Runs({"parquet": tmp_path / "a", "csv": tmp_path / "b"}, tmp_path, cuda=False)
+    for name, digest in ((WHOLE, "a"), (fraction("0.25"), "b"), (fraction("1.0"), "a"), (PROCESS, "a")):
+        runs.records[name] = [{"digests": {"ledger": digest * 64}}]
+    runs.agree()
+    runs.records[PROCESS].append({"digests": {"ledger": "c" * 64}})
+    with pytest.raises(GpubtError, match="process, Parquet gives ledger cccc"):
+        runs.agree()
+
+
+def test_a_typical_run_is_the_one_of_the_median_time(tmp_path: Path) -> None:
+    runs = Runs({"parquet": tmp_path / "a", "csv": tmp_path / "b"}, tmp_path, cuda=False)
+    runs.records[WHOLE] = [{"wall_clock_s": seconds} for seconds in (9.0, 1.0, 2.0)]
+    assert runs.typical(WHOLE) == {"wall_clock_s": 2.0}
 
 
 def test_the_modes_and_the_reference_agree_on_the_cuda_kernels_too(host_backend: Any) -> None:
@@ -184,6 +202,17 @@ def test_paired_rounds_alternate() -> None:
     called: list[str] = []
     results = paired({name: lambda name=name: called.append(name) for name in "ab"}, rounds=2, repeats=2)  # type: ignore[misc]
     assert "".join(called) == "ab" + "aabb" * 2 and set(results["a"]) == {"first_s", "median_s", "min_s", "max_s"}
+
+
+def test_nothing_is_timed_again_where_the_first_calls_differ() -> None:
+    called: list[str] = []
+
+    def differ() -> None:
+        raise GpubtError("they differ")
+
+    with pytest.raises(GpubtError, match="they differ"):
+        paired({name: lambda name=name: called.append(name) for name in "ab"}, rounds=2, agreed=differ)  # type: ignore[misc]
+    assert called == ["a", "b"]
 
 
 def test_a_record_is_dated_and_says_on_what(tmp_path: Path) -> None:

@@ -43,11 +43,11 @@ def _rows(records: NDArray[Any]) -> list[dict[str, Any]]:
 
 
 def same_digest(what: str, digests: Mapping[str, str]) -> None:
-    """Raise GpubtError, naming the first that differs, unless all are equal: what differs is not timed."""
+    """Raise GpubtError, naming the first that differs, unless all are equal: of what differs no times are recorded."""
     first = next(iter(digests))
     for name, digest in digests.items():
         if digest != digests[first]:
-            raise GpubtError(f"{what}: {name} gives ledger {digest[:16]}, {first} gives {digests[first][:16]}; nothing was timed")
+            raise GpubtError(f"{what}: {name} gives ledger {digest[:16]}, {first} gives {digests[first][:16]}; no times are recorded")
 
 
 def agreed(ledgers: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from typing import Any
 Times = dict[str, dict[str, float]]
 
 
-def paired(cases: Mapping[str, Callable[[], Any]], rounds: int, repeats: int = 1) -> Times:
-    """Median, minimum and maximum seconds of each case over `rounds`, after one warm-up call apart. `repeats`: calls in a row a round; more
-    than one for cases of milliseconds, which would else find the caches full of the other cases' data."""
+def paired(cases: Mapping[str, Callable[[], Any]], rounds: int, repeats: int = 1, agreed: Callable[[], None] = lambda: None) -> Times:
+    """Median, minimum and maximum seconds of each case over `rounds`, after a first call apart. `repeats`: calls in a row a round; more
+    than one for cases of milliseconds, which would else find the caches full of the other cases' data. `agreed` raises, after the first
+    calls, if their results differ."""
     first, times = {}, {name: [] for name in cases}  # type: dict[str, float], dict[str, list[float]]
     for name, case in cases.items():
         first[name] = seconds(case)
+    agreed()
     for _ in range(rounds):
         for name, case in cases.items():
             times[name] += [seconds(case) for _ in range(repeats)]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpubt.commands.arguments import Parser
+from gpubt.commands.arguments import Parser, amount
 from gpubt.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ FOLDERS = ("outputs", "multirun", "bench/records")
 def aggregate(arguments: list[str]) -> int:
     """Print the tables. Exit status 3 where a median is slower than `--limit` times the one of `--against`."""
     chosen = _parser().parse_args(arguments)
-    limit, ignore = _number("limit", chosen.limit), _number("ignore", chosen.ignore)
+    limit, ignore = amount("limit", chosen.limit), amount("ignore", chosen.ignore)
     if chosen.json and chosen.markdown:
         raise ConfigError("--json and --markdown exclude each other; give one of them")
     from gpubt.records import aggregate as logic
@@ -74,16 +73,6 @@ def _records(folders: list[str], against: Path | None) -> list[Path]:
     if not left:
         raise InputError(f"--against {against} leaves no record to compare with it")
     return left
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 <= value < math.inf:
-        raise ConfigError(f"--{name} must be a number of at least 0, got {text!r}")
-    return value
 
 
 def _told(compared: list[Compared]) -> list[dict[str, object]]:

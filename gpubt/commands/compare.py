@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpubt.commands.arguments import Parser
-from gpubt.errors import ConfigError
+from gpubt.commands.arguments import Parser, amount
 
 if TYPE_CHECKING:
     from gpubt.compare import Tolerances
@@ -52,14 +50,4 @@ def _tolerances(chosen: Namespace) -> Tolerances:
     from gpubt.compare import Tolerances
 
     given = {name: text for name in OPTIONS if (text := getattr(chosen, name.replace("-", "_"))) is not None}
-    return Tolerances(**{name.replace("-", "_"): _tolerance(name, text) for name, text in given.items()})
-
-
-def _tolerance(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 <= value < math.inf:
-        raise ConfigError(f"--{name} must be a number of at least 0, got {text!r}")
-    return value
+    return Tolerances(**{name.replace("-", "_"): amount(name, text) for name, text in given.items()})

@@ -113,6 +113,8 @@ def _run(record: Record) -> Sample:
     backend, mode = record.text("backend"), record.text("mode")
     figures = {"wall clock": Spread("s", record.number("wall_clock_s"))}
     figures |= {f"phase {name}": Spread("s", record.number("phases", name, "seconds")) for name in record.mapping("phases")}
+    on_device = {name: record.known("phases", name, "device_seconds") for name in record.mapping("phases")}
+    figures |= {f"phase {name}, by the device": Spread("s", seconds) for name, seconds in on_device.items() if seconds is not None}
     figures["trades"] = Spread("", record.whole("trades"))
     for name in ("host_peak_bytes", "device_peak_bytes", "host_ratio"):
         figures[_name(name)] = Spread(_unit(name), record.known("memory", name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from gpubt.report.markdown import table
 from gpubt.report.numbers import NONE, milliseconds, number, size
 
 if TYPE_CHECKING:
@@ -59,20 +60,9 @@ def markdown(groups: Sequence[Group]) -> Iterator[str]:
             yield ""
         yield f"### {same[0].workload}"
         yield ""
-        yield from _head(("figure", "hardware"), COLUMNS)
-        for name in dict.fromkeys(name for group in same for name in group.figures):
-            for group in same:
-                if name in group.figures and group.figures[name].count:
-                    yield _line([name, group.hardware, *cells(group.figures[name])])
-
-
-def _head(texts: Sequence[str], figures: Sequence[str]) -> Iterator[str]:
-    yield _line([*texts, *figures])
-    yield _line([*("---" for _ in texts), *("---:" for _ in figures)])
-
-
-def _line(parts: Sequence[str]) -> str:
-    return "| " + " | ".join(part.replace("|", "\\|") for part in parts) + " |"
+        names = dict.fromkeys(name for group in same for name in group.figures)
+        known = [(name, group) for name in names for group in same if name in group.figures and group.figures[name].count]
+        yield from table(("figure", "hardware"), COLUMNS, ([name, group.hardware, *cells(group.figures[name])] for name, group in known))
 
 
 def against_lines(compared: Sequence[Compared], worse: Sequence[Compared], limit: float) -> Iterator[str]:
@@ -92,9 +82,8 @@ def against_lines(compared: Sequence[Compared], worse: Sequence[Compared], limit
 
 def against_markdown(compared: Sequence[Compared], worse: Sequence[Compared], limit: float) -> Iterator[str]:
     """The same as a table."""
-    yield from _head(("workload", "figure", "hardware"), ("then", "now", "ratio"))
-    for one in compared:
-        yield _line([one.workload, one.name, one.hardware, milliseconds(one.then), milliseconds(one.now), f"{one.ratio:.2f}x"])
+    rows = ([one.workload, one.name, one.hardware, milliseconds(one.then), milliseconds(one.now), f"{one.ratio:.2f}x"] for one in compared)
+    yield from table(("workload", "figure", "hardware"), ("then", "now", "ratio"), rows)
     yield ""
     yield from verdict(compared, worse, limit)
 
