@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.backends.base import Batch, Sets, capacity, parameter_entry
-from gpubt.backends.kernels import many, shared
+from gpubt.backends.kernels import lanes, many, shared
 from gpubt.backends.kernels.account import HASH_SEED
 from gpubt.backends.kernels.marks import LANE, LANES
 from gpubt.backends.kernels.marks import STATE as ACCOUNT
@@ -26,6 +26,7 @@ FREE = (
     *("stop_kind", "stop_value", "target_kind", "target_value", "trail_kind", "trail_value", "trail_activation", "beyond_stop", "end_free"),
 )
 ROOM = 512  # candidates of one piece: their touches stay in the cache
+FEWEST = 12  # sets of one signal from which on they are played side by side
 PIECE = 256  # sets of one signal that one thread takes at a time
 
 
@@ -75,7 +76,8 @@ class SetRun:
         """The sets that can share exits, simulated; which of them are left to be walked."""
         batch, trade_of, input_of = self.batch, self.batch.trade_of, self.batch.input_of
         fits = np.array([can_share(trade.params[0], trade.rungs) for trade in batch.trades])
-        kinds = kinds_of_entry(self.params)
+        kinds, wide = kinds_of_entry(self.params), lanes_of(self.params)
+        kinds = np.unique(kinds * (wide.max() + 1) + wide, return_inverse=True)[1]  # apart: those that lanes can play together
         sets = np.flatnonzero(fits[trade_of])
         key = input_of[sets] * (kinds.max() + 1) + kinds[trade_of[sets]]
         order = np.argsort(key, kind="stable")
@@ -99,17 +101,20 @@ class SetRun:
             number = np.zeros(len(kinds), np.int64)
             number[trades] = np.arange(len(trades))
             mine = kinds[trade_of[sets]] == kind
-            for name, column in zip(("stop", "trail", "target"), places.T, strict=True):
+            for name, column in zip(("stop", "trail", "target", "time"), places.T, strict=True):
                 records[name][mine] = column[number[trade_of[sets[mine]]]]
             own = mine[starts]
+            groups["lanes"][own] = wide[trades[0]] > 0
             groups["levels"][own], groups["width"][own] = levels.ctypes.data, len(levels)
         width = max((len(levels) for levels in kept), default=0)
+
+        groups["lanes"] &= groups["last"] - groups["first"] >= FEWEST
 
         def work(start: int, end: int) -> None:
             ledger, skipped = np.zeros(1, k.TRADE), np.zeros(len(k.SKIPS), np.int64)
             candidates, touches = np.empty(ROOM, shared.CANDIDATE), np.empty((ROOM, max(1, width)), shared.TOUCH)
             given = (np.uint64(groups.ctypes.data), start, end, self.n, np.uint64(records.ctypes.data), _state(ledger, skipped)[0])
-            shared.run_groups(*given, np.uint64(candidates.ctypes.data), ROOM, np.uint64(touches.ctypes.data))
+            lanes.run_groups(*given, np.uint64(candidates.ctypes.data), ROOM, np.uint64(touches.ctypes.data), *lane_buffers(width))
 
         if len(sets):
             share(work, len(groups), 1, 8)
@@ -150,6 +155,24 @@ def can_share(params: Any, rungs: NDArray[Any]) -> bool:
     )
 
 
+def lane_buffers(width: int) -> tuple[NDArray[Any], ...]:
+    """What `lanes.run_lanes` works in, for up to `PIECE` sets and `width` levels."""
+    rows, chunks = ROOM * (width + 2), -(-PIECE // lanes.WIDE)
+    tables = [np.empty(rows, np.int64) for _ in range(3)]
+    columns = [np.empty((chunks, lanes.WHOLES * lanes.WIDE), np.int64), np.empty((chunks, lanes.REALS * lanes.WIDE))]
+    hashes, sums = np.empty((chunks, lanes.WIDE), np.uint64), np.empty((chunks, 3 * LANES * lanes.WIDE))
+    return (*tables, np.empty((4, rows)), np.empty(width + 1, np.int64), *columns, hashes, sums, np.empty(chunks, np.int64))
+
+
+def lanes_of(params: NDArray[Any]) -> NDArray[np.int64]:
+    """Of these PARAMS records a number above 0 where `lanes.py` can play them, equal for those that it can play together."""
+    plain = (params["lot"] == 0.0) & (params["carry_long"] == 0.0) & (params["carry_short"] == 0.0) & (params["end_free"] == 0)
+    sized = np.isin(params["size_kind"], (k.FIXED_UNITS, k.FIXED_CASH))
+    sized |= (params["size_kind"] == k.PERCENT_EQUITY) & (params["commission_fixed"] == 0.0) & (params["commission_minimum"] == 0.0)
+    found: NDArray[np.int64] = 1 + params["size_kind"] * 4 + params["beyond_stop"] * 2 + params["liquidate"]
+    return np.where(plain & sized, found, 0)
+
+
 def kinds_of_entry(params: NDArray[Any]) -> NDArray[np.int64]:
     """A number for each of the PARAMS records: equal where they agree in all that sharing needs."""
     fixed = np.stack([params[name].astype(float) for name in k.PARAMS.names or () if name not in FREE], axis=1)
@@ -157,16 +180,19 @@ def kinds_of_entry(params: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def distinct_levels(params: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The LEVEL records of these PARAMS records, and of each record the number of its stop, trailing stop and target, -1 for none."""
+    """The LEVEL records of these PARAMS records, and of each record the number of its stop, trailing stop, target and time exit, -1 for
+    none."""
     count = len(params)
-    wanted = np.zeros((3, count), shared.LEVEL)  # stops first: targets in R measure from them
+    wanted = np.zeros((4, count), shared.LEVEL)  # stops first: targets in R measure from them
     for family, name in ((shared.STOPS, "stop"), (shared.TRAILS, "trail"), (shared.TARGETS, "target")):
         wanted["family"][family], wanted["of"][family] = family, -1
         wanted["kind"][family], wanted["value"][family] = params[f"{name}_kind"], params[f"{name}_value"]
     wanted["activation"][shared.TRAILS] = params["trail_activation"]
-    places = np.full((count, 3), -1, np.int64)
+    wanted["family"][shared.TIMES], wanted["of"][shared.TIMES] = shared.TIMES, -1
+    wanted["kind"][shared.TIMES], wanted["value"][shared.TIMES] = params["max_bars"] > 0, params["max_bars"]
+    places = np.full((count, 4), -1, np.int64)
     found: list[NDArray[Any]] = []
-    for family in (shared.STOPS, shared.TRAILS, shared.TARGETS):
+    for family in (shared.STOPS, shared.TRAILS, shared.TARGETS, shared.TIMES):
         if family == shared.TARGETS:
             wanted["of"][family] = np.where(wanted["kind"][family] == k.R_MULTIPLE, places[:, shared.STOPS], -1)
         there = wanted["kind"][family] != k.NONE

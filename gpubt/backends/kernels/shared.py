@@ -13,7 +13,7 @@ from numba import njit
 
 from gpubt.backends.kernels.account import add_position, flat, one_row, renew
 from gpubt.backends.kernels.ahead import block_range
-from gpubt.backends.kernels.bits import INNER, OPTIONS, next_bit_at, read, record_reader
+from gpubt.backends.kernels.bits import INNER, next_bit_at, read, record_reader
 from gpubt.backends.kernels.inside import look
 from gpubt.backends.kernels.market import INF, TABLE, bit, extremes, optional
 from gpubt.backends.kernels.marks import STATE, finish, stretch
@@ -23,7 +23,7 @@ from gpubt.simulate import layout as k
 
 NEVER = np.int64(2**62)
 OPEN_SIGNAL, OPEN_TIME, STOP_GAP, TARGET_GAP, STOP_INSIDE, TARGET_INSIDE, CLOSE_SIGNAL, CLOSE_TIME, CLOSE_SESSION, CLOSE_END = range(10)
-STOPS, TRAILS, TARGETS = 0, 1, 2  # what a level is
+STOPS, TRAILS, TARGETS, TIMES = 0, 1, 2, 3  # what a level is; of a time exit `value` is its bars
 REVERSED, CONSUMED = 1, 2  # an exit whose own signal enters the other side; whose own signal is used up
 
 # A distinct level: of kind NONE there is none. A target in R measures from the stop `of`.
@@ -33,17 +33,19 @@ LEVEL = np.dtype([("family", "i8"), ("kind", "i8"), ("value", "f8"), ("activatio
 CANDIDATE = np.dtype([(name, "i8") for name in ("signal", "side", "bar", "base", "how", "known")] + [("worst", "f8")])
 # The first touch of a level: when, and where the level was.
 TOUCH = np.dtype([("moment", "i8"), ("level", "f8")])
-# A set: addresses of its parameters, its ENTRY record, its account and its tally; its levels; the first bar whose signal it may take.
+# A set: addresses of its parameters, its ENTRY record, its account and its tally; the numbers of its levels (-1: none); the first bar whose
+# signal it may take; whether it is left to the walk.
 SET = np.dtype(
     [(name, "u8") for name in ("params", "entry", "account", "tally")]
-    + [(name, "i8") for name in ("stop", "trail", "target", "free", "left")]
+    + [(name, "i8") for name in ("stop", "trail", "target", "time", "free", "left")]
 )
 
-# Sets [first, last) with the signals of one TABLE, which agree in how they enter; their `width` LEVEL records; extreme prices of all bars.
+# Sets [first, last) with the signals of one TABLE, which agree in how they enter; their `width` LEVEL records; whether they
+# are played side by side (`lanes.py`); extreme prices of all bars.
 GROUP = np.dtype(
     [
         *((name, "u8") for name in ("table", "levels")),
-        *((name, "i8") for name in ("first", "last", "width")),
+        *((name, "i8") for name in ("first", "last", "width", "lanes")),
         *((name, "f8") for name in ("lowest", "highest")),
     ]
 )
@@ -114,6 +116,11 @@ def collect(x, n, p, t, room, candidates):
 
 
 @njit(**INNER)
+def entry_price(x, p, c):
+    return slipped(x, p, read(x.close if p.entry_at == k.AT_CLOSE else x.open, c.bar), c.side, c.bar)
+
+
+@njit(**INNER)
 def know(x, n, p, c, levels, count, touches):
     """Search what ends a trade of candidate `c`: its exit by signal, and the first touch of each level before that."""
     c.known, c.worst = 1, np.nan
@@ -123,24 +130,26 @@ def know(x, n, p, c, levels, count, touches):
         touch_at(touches, i).moment = NEVER
     if count == 0:
         return
-    reference = read(x.close if p.entry_at == k.AT_CLOSE else x.open, c.bar)
-    price = slipped(x, p, reference, c.side, c.bar)
+    price = entry_price(x, p, c)
     atr = optional(x.atr, c.signal)
     anchor = price if p.anchor == k.ANCHOR_FILL else read(x.close, c.signal)
-    place(x, c, levels, count, touches, price, anchor, atr)
+    place(x, p, c, levels, count, touches, price, anchor, atr)
     end = (c.base >> 4) + (1 if c.base & 15 >= CLOSE_SIGNAL else 0)
     search(x, p, c, levels, count, touches, price, atr, exposed, end)
 
 
 @njit(**INNER)
-def place(x, c, levels, count, touches, price, anchor, atr):
-    """Where the levels of this entry are; of trailing stops the distance."""
+def place(x, p, c, levels, count, touches, price, anchor, atr):
+    """Where the levels of this entry are; of trailing stops the distance, of time exits the moment."""
     side, long = c.side, c.side > 0
     for i in range(count):
         v, touch = level_at(levels, i), touch_at(touches, i)
         if v.family == STOPS:
             rule = optional(x.long_stop if long else x.short_stop, c.signal) if v.kind == k.RULE else np.nan
             touch.level = level(v.kind, v.value, anchor, -side, atr, 0.0, rule)
+        elif v.family == TIMES:
+            touch.level, t = 0.0, c.bar + np.int64(v.value)
+            touch.moment = t * 16 + (OPEN_TIME if p.time_at == k.AT_OPEN else CLOSE_TIME)
         elif v.family == TARGETS:
             rule = optional(x.long_target if long else x.short_target, c.signal) if v.kind == k.RULE else np.nan
             distance = side * (anchor - touch_at(touches, v.of).level) if v.kind == k.R_MULTIPLE else 0.0
@@ -337,6 +346,28 @@ def jump(candidates, i, count, free):
 
 
 @njit(**INNER)
+def play(x, n, p, entry, e, a, out, s, c, touches, lowest, highest):
+    """One candidate for one set that is free to take it; False when there was no entry."""
+    s.equity, s.side, s.row = a.equity, 0, 0
+    at_close = p.entry_at == k.AT_CLOSE
+    fill(x, p, entry, s, c.bar, c.signal, c.side, read(x.close if at_close else x.open, c.bar), k.MARKET, 0)
+    if s.side == 0:
+        return False
+    if p.liquidate != 0 and may_be_liquidated(x, n, p, c, s, lowest, highest):
+        e.left = 1
+        return True
+    moment, price, reason, ambiguous = earliest(x, p, c, s, e, touches)
+    s.ambiguous, s.positions = ambiguous, 0
+    close(x, p, s, moment >> 4, price, reason, moment & 15 < STOP_INSIDE)
+    flat(a)
+    stretch(a, c.bar)
+    one_row(a, 0, out)
+    add_position(a, 0, 1, out)
+    e.free = next_free(p, c, moment, reason)
+    return True
+
+
+@njit(**INNER)
 def trade(x, n, e, s, candidates, count, levels, width, touches, lowest, highest):
     """Play the candidates for one set: its account goes on from where it was."""
     p, entry, a, out = params_at(e.params, 0), entry_at(e.entry, 0), account_at(e.account, 0), tally_at(e.tally, 0)
@@ -346,24 +377,12 @@ def trade(x, n, e, s, candidates, count, levels, width, touches, lowest, highest
         mine = touches + np.uint64(i * width * 16)
         if c.known == 0:
             know(x, n, p, c, levels, width, mine)
-        s.equity, s.side, s.row = a.equity, 0, 0
-        at_close = p.entry_at == k.AT_CLOSE
-        fill(x, p, entry, s, c.bar, c.signal, c.side, read(x.close if at_close else x.open, c.bar), k.MARKET, 0)
-        if s.side == 0:
+        if not play(x, n, p, entry, e, a, out, s, c, mine, lowest, highest):
             i += 1
-            continue
-        if p.liquidate != 0 and may_be_liquidated(x, n, p, c, s, lowest, highest):
-            e.left = 1
+        elif e.left != 0:
             return
-        moment, price, reason, ambiguous = earliest(x, p, c, s, e, mine)
-        s.ambiguous, s.positions = ambiguous, 0
-        close(x, p, s, moment >> 4, price, reason, moment & 15 < STOP_INSIDE)
-        flat(a)
-        stretch(a, c.bar)
-        one_row(a, 0, out)
-        add_position(a, 0, 1, out)
-        e.free = next_free(p, c, moment, reason)
-        i = jump(candidates, i, count, e.free)
+        else:
+            i = jump(candidates, i, count, e.free)
 
 
 @njit(**INNER)
@@ -391,12 +410,3 @@ def run_group(group, n, sets, s, candidates, room, touches):
             stretch(a, n)
             finish(a, a.equity, out)
             out.hash = np.int64(a.hash)
-
-
-@njit(**OPTIONS)
-def run_groups(groups, start, end, n, sets, s, candidates, room, touches):
-    """Groups [start, end) of the GROUP records at `groups`, of the SET records at `sets`. `s` is the state of a position with a ledger of
-    one row; at `candidates` are `room` CANDIDATE records, at `touches` as many times the levels of the widest group TOUCH records."""
-    s.alone, s.legs = 0, 0
-    for g in range(start, end):
-        run_group(group_at(groups, g), n, sets, s, candidates, room, touches)
