@@ -18,10 +18,10 @@ from gpubt.errors import ConfigError, GpubtError, accepted
 COMMANDS = {
     "run": ("gpubt.commands.run", "backtest a strategy: gpubt run [group=option] [key=value] ..."),
     "sweep": ("gpubt.commands.sweep", "backtest every set of a grid: gpubt sweep key=1,2,3 'key=range(5,60)' ..."),
+    "top": ("gpubt.commands.top", "the best sets of a sweep: gpubt top DIR --by sharpe_ratio"),
     "replay": ("gpubt.commands.replay", "the run behind a row of a sweep: gpubt replay SWEEP_DIR --row 17"),
     "explain": ("gpubt.commands.explain", "why a trade is what it is: gpubt explain RUN --trade 17"),
     "compare": ("gpubt.commands.compare", "whether two runs gave the same trades: gpubt compare A B"),
-    "top": ("gpubt.commands.top", "the best sets of a sweep: gpubt top DIR --by sharpe_ratio"),
     "info": ("gpubt.commands.info", "versions, devices, whether and why cuda can't be used, caches"),
     "list": ("gpubt.commands.listing", "strategies, indicators, configuration groups"),
     "warmup": ("gpubt.commands.warmup", "compile the kernels and measure where the GPU begins to pay"),
