@@ -58,6 +58,10 @@ def warmup(report: Callable[[str], None]) -> dict[str, Any]:
             _run("cpu", PARALLEL if name == "many bars" else COMPILE_BARS, "ema_cross", "event", *values)
             runs[name] = perf_counter() - start
             report(f"{name}: {runs[name]:.1f} s")
+    start = perf_counter()
+    _sweep()
+    runs["sweep"] = perf_counter() - start
+    report(f"sweep: {runs['sweep']:.1f} s")
     status = cuda_status()
     break_even = _measure(report) if status.available else None
     if not status.available:
@@ -68,6 +72,14 @@ def warmup(report: Callable[[str], None]) -> dict[str, Any]:
         "cuda": {"available": status.available, "reason": status.reason},
         "break_even": break_even,
     }
+
+
+def _sweep() -> None:
+    """Sets with and without shared exits."""
+    import gpubt
+
+    data = ("data=synthetic", f"data.synthetic.bars={COMPILE_BARS}", "backend=cpu", "progress=false")
+    gpubt.run_sweep([*data, "strategy.params.fast=5,8,10,13", "exits.stop.pct=0.01,0.02", "exits.break_even.pct=null,0.01"])
 
 
 def _measure(report: Callable[[str], None]) -> dict[str, int | None]:

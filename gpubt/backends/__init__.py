@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from gpubt.backends.base import Backend
 
 
-def get_backend(wanted: config.Backend, work: int) -> tuple[Backend, str]:
-    """The backend for `work` (bars x parameter sets) and the reason. Raises BackendUnavailable when an explicit choice can't be had."""
+def get_backend(wanted: config.Backend, work: int, kernels: str = "simulate") -> tuple[Backend, str]:
+    """The backend for `work` (bars x parameter sets) and the reason. Raises BackendUnavailable when an explicit choice can't be had.
+    `kernels`: a module of compiled code that will be needed; a person is told when it has to be compiled first."""
     from gpubt.caches import set_numba_cache
     from gpubt.device import choose_backend
 
@@ -23,15 +24,15 @@ def get_backend(wanted: config.Backend, work: int) -> tuple[Backend, str]:
         from gpubt.backends.cupy_runtime import CupyRuntime
 
         return CudaBackend(CupyRuntime(wanted.device)), reason
-    _announce(set_numba_cache())
+    _announce(set_numba_cache(), kernels)
     from gpubt.backends.cpu import CpuBackend
 
     return CpuBackend(wanted.threads), reason
 
 
-def _announce(cache: Path) -> None:
-    """Say, to a person, why a first run takes seconds: nothing is compiled for this machine and version yet."""
+def _announce(cache: Path, kernels: str) -> None:
+    """Say, to a person, why a first run takes seconds: what it needs isn't compiled for this machine and version yet."""
     from gpubt.progress import shown
 
-    if shown() and next(cache.rglob("*.nbi"), None) is None:
+    if shown() and next(cache.rglob(f"{kernels}.*.nbi"), None) is None:
         print("gpubt: compiling the kernels for this machine, once; gpubt warmup compiles them all", file=sys.stderr)

@@ -54,7 +54,7 @@ def _sweep(chosen: Any) -> int:
     if not chosen.dry_run and not chosen.resume:
         store.refuse_used()
     with progress_wanted(config.progress), thread_limit(config.backend.threads):
-        backend, reason = get_backend(config.backend, work=10**12)
+        backend, reason = get_backend(config.backend, work=10**12, kernels="lanes")
         if config.sweep.method == "optuna":
             from gpubt.sweep.search import search
 
