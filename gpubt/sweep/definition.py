@@ -44,13 +44,14 @@ class Definition:
         return space if self.symbols is None else space.times(Axis(SYMBOL, self.symbols))
 
 
-def define(overrides: Sequence[str], config_dir: str | None = None) -> Definition:
-    """The sweep of these overrides. Raises ConfigError."""
+def define(overrides: Sequence[str], config_dir: str | None = None, *, alone: bool = False) -> Definition:
+    """The sweep of these overrides; `alone`: for a run of one of its sets, which may do what only runs do. Raises ConfigError."""
     from gpubt.symbols import chosen
 
     fixed, axes = split(overrides)
     variants = Variants(fixed, config_dir)
-    _refuse_unsuited(variants.base)
+    if not alone:
+        _refuse_unsuited(variants.base)
     typed = tuple(variants.typed(axis) for axis in axes)
     symbols = None
     if variants.base.data.symbols is not None:

@@ -51,7 +51,7 @@ def run_config(store: Store, row: dict[str, Any], overrides: Sequence[str]) -> t
         if text.partition("=")[0].lstrip("+").partition(".")[0] not in (*HOW, "equity"):
             raise ConfigError(f"{text} would make another run; gpubt replay takes {', '.join((*HOW, 'equity'))}")
     about = store.about()
-    definition = define([*about["overrides"], *overrides], about["config_dir"])
+    definition = define([*about["overrides"], *overrides], about["config_dir"], alone=True)
     known = definition.config.sweep.method != "optuna"
     values = definition.space().values(row["set"]) if known else {key: row[key] for key in about["axes"]}
     axes = {axis.key for axis in definition.axes}
