@@ -45,8 +45,12 @@ def test_a_sweep_leaves_its_table_and_what_it_is(whole: Path) -> None:
     assert pq.read_metadata(whole / "results.parquet").num_row_groups == 1
 
 
-def interrupted(folder: Path, after: float, how: signal.Signals, *more: str) -> int:
-    """A sweep process that writes parts often and is stopped; its exit status."""
+def parts_of(folder: Path) -> int:
+    return len(list((folder / "parts").glob("[0-9]*.parquet")))
+
+
+def interrupted(folder: Path, more_parts: int, after: float, how: signal.Signals, *more: str) -> int:
+    """A sweep process that writes parts often and is stopped, `after` seconds after it has written some more; its exit status."""
     new = folder.exists() and (folder / "sweep.json").exists()
     where = ["--resume", str(folder)] if new else [*SWEEP, "--out", str(folder)]
     code = (
@@ -58,19 +62,21 @@ def interrupted(folder: Path, after: float, how: signal.Signals, *more: str) -> 
     process = subprocess.Popen(
         [sys.executable, "-c", code, "sweep", *where, *more], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    try:
-        process.wait(after)
-    except subprocess.TimeoutExpired:
-        process.send_signal(how)
+    wanted = parts_of(folder) + more_parts
+    while process.poll() is None and parts_of(folder) < wanted:
+        time.sleep(0.002)
+    time.sleep(after)
+    process.send_signal(how)
     return process.wait()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_killed_at_any_moment_it_goes_on_to_the_identical_table(whole: Path, tmp_path: Path) -> None:
     rng, folder, seen = random.Random(11), tmp_path / "sweep", set()
-    for attempt in range(14):
+    for attempt in range(10):
         how = signal.SIGKILL if attempt % 3 else signal.SIGINT
-        status = interrupted(folder, rng.uniform(0.8, 1.8), how, *([f"backend.threads={1 + attempt % 2}"] if attempt > 2 else []))
+        threads = [f"backend.threads={1 + attempt % 2}"] if attempt > 2 else []
+        status = interrupted(folder, rng.randrange(4), rng.uniform(0.0, 0.1), how, *threads)
         done = int(Store(folder).done(SETS).sum()) if folder.exists() else 0
         seen.add(done)
         assert status in (0, 130, -signal.SIGKILL, -signal.SIGINT)  # the last: before Python has begun

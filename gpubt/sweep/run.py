@@ -18,6 +18,7 @@ from gpubt.sweep.budget import Shares, shares
 from gpubt.sweep.definition import about
 from gpubt.sweep.engine import Engine
 from gpubt.sweep.rows import rows_table
+from gpubt.sweep.space import SYMBOL
 from gpubt.sweep.variants import Groups, Variants, checked
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Sweep:
     given: Bars | None = None  # in the place of the configured data
 
     def __post_init__(self) -> None:
-        self.read: Loaded | None = None  # the bars of the first symbol, where they were read already
+        self._loaded: tuple[Any, Loaded] | None = None  # the symbol whose bars were read last, and they
         self.reads: set[str] = set()
         self.series = self.bars = 0
         for planned in checked(self.variants, self.space):
@@ -68,15 +69,16 @@ class Sweep:
 
     def load(self, first: int) -> Loaded:
         """The bars of the symbol of set `first`. Raises DataError."""
-        config = self.variants.config(self.space.values(first))
-        with self.phases.phase("slice"):
-            rows = select(config, self.given)
-        with self.phases.phase("ingest", bars=rows.n):
-            return load(config, rows, self.reads)
-
-    def _of_first_symbol(self) -> int:
-        """How many sets are of the first symbol: they come first."""
-        return len(next(self.space.by_symbol(np.arange(self.space.n))))
+        values = self.space.values(first)
+        symbol = values.get(SYMBOL)
+        if self._loaded is None or self._loaded[0] != symbol:
+            self._loaded = None
+            config = self.variants.config(values)
+            with self.phases.phase("slice"):
+                rows = select(config, self.given)
+            with self.phases.phase("ingest", bars=rows.n):
+                self._loaded = symbol, load(config, rows, self.reads)
+        return self._loaded[1]
 
     def shares(self, data: Loaded) -> Shares:
         """Memory for the sets over these bars. Raises ConfigError where it is too little."""
@@ -94,7 +96,6 @@ class Sweep:
         self.shares(first)  # what can't fit is refused before anything is written
         store.begin(about(definition, space.n, space.dropped, facts(self.backend, reason)))
         store.check_data(first.bars.symbol, first.report.digest, first.bars.n)
-        self.read = first
         remaining = np.flatnonzero(~store.done(space.n))
         self.keep(remaining, store)
         store.finish()
@@ -103,8 +104,7 @@ class Sweep:
     def tables(self, remaining: NDArray[np.int64], store: Store | None = None) -> Iterator[pa.Table]:
         """Rows of the sets that remain, in chunks."""
         for sets in self.space.by_symbol(remaining):
-            data = self.load(int(sets[0])) if self.read is None or sets[0] >= self._of_first_symbol() else self.read
-            self.read = None
+            data = self.load(int(sets[0]))
             if store is not None:
                 store.check_data(data.bars.symbol, data.report.digest, data.bars.n)
             self.bars += data.bars.n * len(sets)
