@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,10 @@ class Backend(ABC):
         n = len(inputs[0])
         with part(f"indicator {name}", 8 * n * (len(inputs) + 1), bars=n):
             return self._indicator(name, inputs, first, params)
+
+    def together(self, work: Sequence[Callable[[], Array]], n: int) -> list[Array]:
+        """What each piece of work over `n` bars gives; a backend may do them side by side."""
+        return [one() for one in work]
 
     def scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
         """The four signal masks, 64 bars a word, `n // 64 + 1` words each. `fetch` gives the arrays of the series of one pass."""

@@ -54,6 +54,19 @@ class CpuBackend(Backend):
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         return indicators.compute(name, inputs, first, params, self._parts(len(inputs[0])))
 
+    def together(self, work: Sequence[Callable[[], Array]], n: int) -> list[Array]:
+        """Side by side where one alone is not shared out among threads."""
+        if n >= PARALLEL or self.threads == 1:
+            return super().together(work, n)
+        done: list[Array] = [None] * len(work)
+
+        def some(start: int, end: int) -> None:
+            for i in range(start, end):
+                done[i] = work[i]()
+
+        self._share(some, len(work), 1, 4)
+        return done
+
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
         return run(program, fetch, partial(scan.compare, n=n, threads=self._parts(n)), partial(scan.combine, n=n))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -74,6 +75,27 @@ class IndicatorCache:
         self._keep(key, array)
         return array
 
+    def prepare(self, wanted: Iterable[Series], together: Callable[[list[Callable[[], Array]]], list[Array]]) -> None:
+        """Compute those of `wanted` that are not there, the ones over columns `together`, as far as they fit the budget."""
+        missing = [one for one in wanted if not one.is_column and self.key(one) not in self._kept]
+        plain = [one for one in missing if all(each.is_column for each in one.inputs)]
+        size = 8 * self._bars
+        if len(plain) * size <= self._budget:
+            self._make_room(len(plain) * size)
+            begin = perf_counter()
+            arrays = together([partial(self._computed_from, one, tuple(map(self.get, one.inputs))) for one in plain])
+            self._seconds += perf_counter() - begin
+            for one, array in zip(plain, arrays, strict=True):
+                self._misses += 1
+                self._computed.append(str(one))
+                self._keep(self.key(one), array)
+                self._peak = max(self._peak, self._bytes)
+        for one in missing:
+            self.get(one)
+
+    def _computed_from(self, series: Series, inputs: tuple[Array, ...]) -> Array:
+        return self._compute(series.name, inputs, max(map(first_valid, series.inputs)), series.params)
+
     def retain(self, needed: Iterable[Series]) -> None:
         """Let go of every array but those of `needed`, and of what those will be computed from that are not there yet."""
         keys: set[Key] = set()
@@ -108,7 +130,7 @@ class IndicatorCache:
                 self._in_use.append(self.key(one))
             self._make_room(inputs[0].nbytes)  # the result's too; before it is there
             begin = perf_counter()
-            array = self._compute(series.name, tuple(inputs), max(map(first_valid, series.inputs)), series.params)
+            array = self._computed_from(series, tuple(inputs))
             self._seconds += perf_counter() - begin
         finally:
             del self._in_use[held:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,8 +125,7 @@ class Engine:
         if self.signals is None:
             return [self._calendar(group) for group in groups]
         with self._phase("indicators"):
-            for one in self.signals.series(groups):
-                self.cache.get(one)
+            self.cache.prepare(self.signals.series(groups), partial(self.backend.together, n=self.bars.n))
         with self._phase("scan"):
             masks = self.signals.masks(groups, self.backend, self.cache, self.bars.n)
         return [self._calendar(group) | own for group, own in zip(groups, masks, strict=True)]
