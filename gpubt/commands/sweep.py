@@ -38,14 +38,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _sweep(chosen: Any) -> int:
-    from gpubt.backends import get_backend
     from gpubt.data.threads import thread_limit
     from gpubt.phases import Phases
     from gpubt.progress import progress_wanted
     from gpubt.report.sweep import finished, planned
     from gpubt.sweep.definition import define
     from gpubt.sweep.estimate import estimate
-    from gpubt.sweep.run import Sweep
+    from gpubt.sweep.run import Sweep, backend_of
     from gpubt.sweep.store import Store
 
     store = Store(Path(chosen.resume).expanduser() if chosen.resume else _folder(chosen.out))
@@ -54,7 +53,7 @@ def _sweep(chosen: Any) -> int:
     if not chosen.dry_run and not chosen.resume:
         store.refuse_used()
     with progress_wanted(config.progress), thread_limit(config.backend.threads):
-        backend, reason = get_backend(config.backend, work=10**12, kernels="lanes")
+        backend, reason = backend_of(config)
         if config.sweep.method == "optuna":
             from gpubt.sweep.search import search
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gpubt.backends.base import Backend
+    from gpubt.config import Config
     from gpubt.data.bars import Bars
     from gpubt.sweep.definition import Definition
     from gpubt.sweep.space import Space
@@ -135,11 +136,20 @@ class Sweep:
             store.add(pa.concat_tables(rows))
 
 
+def backend_of(config: Config) -> tuple[Backend, str]:
+    """The backend of a sweep and the reason. `auto` is the CPU: CUDA would simulate one set after the other."""
+    from gpubt.backends import get_backend
+
+    if config.backend.name != "auto":
+        return get_backend(config.backend, work=0, kernels="lanes")
+    backend, _ = get_backend(replace(config.backend, name="cpu"), work=0, kernels="lanes")
+    return backend, "auto: the CPU simulates many sets at once, and cuda one after the other"
+
+
 def table_of(definition: Definition, bars: Bars | None) -> pa.Table:
     """Every row of a sweep in memory, by set. Raises GpubtError."""
     import pyarrow as pa
 
-    from gpubt.backends import get_backend
     from gpubt.data.threads import thread_limit
     from gpubt.progress import progress_wanted
 
@@ -147,7 +157,7 @@ def table_of(definition: Definition, bars: Bars | None) -> pa.Table:
     if config.sweep.method == "optuna":
         raise ConfigError("sweep=optuna keeps its study in a folder; give one")
     with progress_wanted(config.progress), thread_limit(config.backend.threads):
-        backend, _ = get_backend(config.backend, work=10**12)
+        backend, _ = backend_of(config)
         space = definition.space()
         sweep = Sweep(definition.variants, space, backend, Phases(), bars)
         return pa.concat_tables(sweep.tables(np.arange(space.n))).sort_by("set").combine_chunks()
