@@ -147,7 +147,7 @@ class CpuBackend(Backend):
         for i, (masks, levels) in enumerate(batch.inputs):
             for name, array in (*masks.items(), *levels.items()):
                 tables[name][i] = array.__array_interface__["data"][0]  # a third of the time of `ctypes.data`
-        SetRun(tables, market.prices.made, batch, ends, risk_free, mode, market.detail is not None, out).run(self._share)
+        SetRun(tables, market.prices.made, batch, ends, risk_free, mode, market.detail is not None, out).run(self._share, self.threads)
 
     def _place(self, array: NDArray[Any]) -> Array:
         return array

@@ -25,9 +25,10 @@ FREE = (
     *("commission_rate", "commission_per_unit", "commission_fixed", "commission_minimum", "carry_long", "carry_short"),
     *("stop_kind", "stop_value", "target_kind", "target_value", "trail_kind", "trail_value", "trail_activation", "beyond_stop", "end_free"),
 )
-ROOM = 512  # candidates of one piece: their touches stay in the cache
+ROOM = 256  # candidates of one piece: their touches stay in the cache
 FEWEST = 12  # sets of one signal from which on they are played side by side
-PIECE = 256  # sets of one signal that one thread takes at a time
+PIECE = 1024  # sets of one signal that one thread takes at a time, at most
+SHARES = 4  # pieces for each thread, at least, so that none waits long for the last
 
 
 class SetRun:
@@ -64,8 +65,10 @@ class SetRun:
             found[name] = _rows(rows)
         return found
 
-    def run(self, share: Share) -> None:
-        """Every tally of the batch."""
+    def run(self, share: Share, threads: int) -> None:
+        """Every tally of the batch, by `share` among `threads`."""
+        wanted = -(-self.batch.n // (threads * SHARES))
+        self.piece = min(PIECE, -(-wanted // lanes.WIDE) * lanes.WIDE)
         alone = np.ones(self.batch.n, np.bool_)
         if not self.bar_by_bar and not self.detail:
             sets, left = self._share_exits(share)
@@ -88,7 +91,7 @@ class SetRun:
         for name, rows in (("account", self.accounts), ("tally", self.out.tallies)):
             records[name] = _rows(rows)[sets]
         bounds = np.flatnonzero(np.diff(key, prepend=-1, append=-1))
-        starts = np.concatenate([np.arange(a, z, PIECE) for a, z in pairwise(bounds)]) if len(sets) else np.zeros(0, np.int64)
+        starts = np.concatenate([np.arange(a, z, self.piece) for a, z in pairwise(bounds)]) if len(sets) else np.zeros(0, np.int64)
         groups = np.zeros(len(starts), shared.GROUP)
         groups["first"], groups["last"] = starts, np.minimum(np.append(starts[1:], len(sets)), len(sets))
         groups["table"] = _rows(self.tables)[input_of[sets[starts]]]
@@ -114,7 +117,8 @@ class SetRun:
             ledger, skipped = np.zeros(1, k.TRADE), np.zeros(len(k.SKIPS), np.int64)
             candidates, touches = np.empty(ROOM, shared.CANDIDATE), np.empty((ROOM, max(1, width)), shared.TOUCH)
             given = (np.uint64(groups.ctypes.data), start, end, self.n, np.uint64(records.ctypes.data), _state(ledger, skipped)[0])
-            lanes.run_groups(*given, np.uint64(candidates.ctypes.data), ROOM, np.uint64(touches.ctypes.data), *lane_buffers(width))
+            buffers = lane_buffers(width, self.piece)
+            lanes.run_groups(*given, np.uint64(candidates.ctypes.data), ROOM, np.uint64(touches.ctypes.data), *buffers)
 
         if len(sets):
             share(work, len(groups), 1, 8)
@@ -155,9 +159,9 @@ def can_share(params: Any, rungs: NDArray[Any]) -> bool:
     )
 
 
-def lane_buffers(width: int) -> tuple[NDArray[Any], ...]:
-    """What `lanes.run_lanes` works in, for up to `PIECE` sets and `width` levels."""
-    rows, chunks = ROOM * (width + 2), -(-PIECE // lanes.WIDE)
+def lane_buffers(width: int, sets: int) -> tuple[NDArray[Any], ...]:
+    """What `lanes.run_lanes` works in, for up to so many sets and `width` levels."""
+    rows, chunks = ROOM * (width + 2), -(-sets // lanes.WIDE)
     tables = [np.empty(rows, np.int64) for _ in range(3)]
     columns = [np.empty((chunks, lanes.WHOLES * lanes.WIDE), np.int64), np.empty((chunks, lanes.REALS * lanes.WIDE))]
     hashes, sums = np.empty((chunks, lanes.WIDE), np.uint64), np.empty((chunks, 3 * LANES * lanes.WIDE))
