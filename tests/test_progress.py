@@ -67,8 +67,10 @@ def test_the_module_is_light() -> None:
 def test_the_first_compilation_is_announced_to_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
-    backends._announce(tmp_path)
+    backends._announce(tmp_path, "simulate")
     assert stream.getvalue().count("\n") == 1 and "gpubt warmup" in stream.getvalue()
-    (tmp_path / "kernel.nbi").touch()
-    backends._announce(tmp_path)
+    (tmp_path / "simulate.walk-1.nbi").touch()
+    backends._announce(tmp_path, "simulate")
     assert stream.getvalue().count("\n") == 1
+    backends._announce(tmp_path, "lanes")  # of sweeps
+    assert stream.getvalue().count("\n") == 2

@@ -76,7 +76,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_identical_table(whole: Path, tmp
     for attempt in range(10):
         how = signal.SIGKILL if attempt % 3 else signal.SIGINT
         threads = [f"backend.threads={1 + attempt % 2}"] if attempt > 2 else []
-        status = interrupted(folder, rng.randrange(4), rng.uniform(0.0, 0.1), how, *threads)
+        status = interrupted(folder, rng.randrange(1, 5), rng.uniform(0.0, 0.05), how, *threads)
         done = int(Store(folder).done(SETS).sum()) if folder.exists() else 0
         seen.add(done)
         assert status in (0, 130, -signal.SIGKILL, -signal.SIGINT)  # the last: before Python has begun

@@ -76,7 +76,7 @@ def test_a_first_run_says_that_it_compiles(tmp_path: Path, capsys: pytest.Captur
     get_backend(Backend(name="cpu"), work=1)
     assert capsys.readouterr().err.splitlines() == ["gpubt: compiling the kernels for this machine, once; gpubt warmup compiles them all"]
     (tmp_path / "kernels").mkdir()
-    (tmp_path / "kernels" / "step.nbi").touch()
+    (tmp_path / "kernels" / "simulate.walk-185.py311.nbi").touch()
     get_backend(Backend(name="cpu"), work=1)
     assert capsys.readouterr().err == ""
 
