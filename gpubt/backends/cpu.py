@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ class CpuBackend(Backend):
         return Market(len(columns["close"]), columns, _Index(partial(prices, columns, self._share)), detail)
 
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
-        return indicators.compute(name, inputs, first, params, self._parts(len(inputs[0])))
+        with self._parts(len(inputs[0])) as parts:
+            return indicators.compute(name, inputs, first, params, parts)
 
     def together(self, work: Sequence[Callable[[], Array]], n: int) -> list[Array]:
         """Side by side where one alone is not shared out among threads."""
@@ -68,7 +70,11 @@ class CpuBackend(Backend):
         return done
 
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
-        return run(program, fetch, partial(scan.compare, n=n, threads=self._parts(n)), partial(scan.combine, n=n))
+        def compare(code: Any, constants: Any, series: Any) -> Array:
+            with self._parts(n) as parts:
+                return scan.compare(code, constants, series, n, parts)
+
+        return run(program, fetch, compare, partial(scan.combine, n=n))
 
     def _scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> list[dict[str, Array]]:
         structure = Structure(grid)
@@ -156,11 +162,15 @@ class CpuBackend(Backend):
         rows: NDArray[Any] = ledger.rows
         return rows
 
-    def _parts(self, n: int) -> int:
-        """In how many parts numba does `n` bars, set for the calls that follow; bits never depend on it."""
-        parts = self.threads if n >= PARALLEL else 1
+    @contextmanager
+    def _parts(self, n: int) -> Iterator[int]:
+        """In how many parts numba does `n` bars in the block, whatever it does elsewhere; bits never depend on it."""
+        parts, before = self.threads if n >= PARALLEL else 1, numba.get_num_threads()
         numba.set_num_threads(parts)
-        return parts
+        try:
+            yield parts
+        finally:
+            numba.set_num_threads(before)
 
     def _share(self, work: Callable[[int, int], None], items: int, least: int, each: int = 1) -> None:
         """`work(start, end)` over `items` in `each` ranges a thread, none smaller than `least`; a free thread takes the next."""
