@@ -143,7 +143,11 @@ def test_few_bars_are_worked_by_one_thread() -> None:
     from gpubt.backends.cpu import PARALLEL, CpuBackend
 
     backend, x = CpuBackend(2), np.round(walk(np.random.default_rng(8), PARALLEL), 1)
-    assert backend._parts(PARALLEL - 1) == 1 and backend._parts(PARALLEL) == backend.threads
+    before = numba.get_num_threads()
+    for n, threads in ((PARALLEL - 1, 1), (PARALLEL, backend.threads)):
+        with backend._parts(n) as parts:
+            assert parts == threads == numba.get_num_threads()
+        assert numba.get_num_threads() == before  # a user's own compiled code has the threads that it had
     for name in ("sma", "ema"):
         same_bits(backend.indicator(name, (x,), 0, (20,))[:-1], backend.indicator(name, (x[:-1],), 0, (20,)))
 
