@@ -171,7 +171,9 @@ def compiled(function: Any) -> Any:
     import numba
 
     global one_set, prange
-    prange, one_set = numba.prange, numba.njit(error_model="numpy")(one_set)
+    prange = numba.prange
+    if not hasattr(one_set, "py_func"):
+        one_set = numba.njit(error_model="numpy")(one_set)
     return numba.njit(parallel=True, error_model="numpy")(function)  # on as many threads as numba is left with: all
 
 

@@ -9,6 +9,7 @@ from math import fsum, sqrt
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
