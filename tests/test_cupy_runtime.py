@@ -15,6 +15,7 @@ from conftest import miss
 from gpubt.backends import cupy_runtime
 from gpubt.device import cuda_status
 from gpubt.errors import BackendUnavailable, GpubtError
+from gpubt.phases import profiled_by
 
 
 class Pointer:
@@ -83,7 +84,7 @@ def stand_in(log: list[str], limit: int = 2**30) -> SimpleNamespace:
     device = SimpleNamespace(
         id=0,
         use=lambda: log.append("use"),
-        attributes={"MultiProcessorCount": 2},
+        attributes={"MultiProcessorCount": 2, "MemoryClockRate": 1_000_000, "GlobalMemoryBusWidth": 512},
         mem_info=(3 << 20, 4 << 20),
         synchronize=lambda: log.append("sync"),
     )
@@ -92,7 +93,8 @@ def stand_in(log: list[str], limit: int = 2**30) -> SimpleNamespace:
         runtime=runtime,
         Device=lambda index: device,
         MemoryPool=lambda: Pool(log, OutOfMemoryError, limit),
-        Event=lambda disable_timing: event,
+        Event=lambda disable_timing=False: event,
+        get_elapsed_time=lambda begin, end: 2.5,  # ms
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     )
     return SimpleNamespace(cuda=cuda, ndarray=array, RawModule=lambda code, options, backend: Module(log, code, options, backend))
@@ -148,6 +150,33 @@ def test_launches_cover_the_work_within_the_cap(log: list[str]) -> None:
     assert log[2:] == ["get scan"] + [f"launch scan ({blocks},) (256,) 1" for blocks in (1, 1, 2, 32)] + ["sync"]
 
 
+def test_marks_are_recorded_at_once_and_waited_for_when_they_are_read(log: list[str]) -> None:
+    runtime = cupy_runtime.CupyRuntime()
+    start, end = runtime.mark(), runtime.mark()
+    assert log[2:] == ["record", "record"]
+    assert runtime.between(start, end) == 0.0025 and log[4:] == ["wait"]
+
+
+def test_launches_are_timed_only_where_somebody_watches(log: list[str]) -> None:
+    runtime = cupy_runtime.CupyRuntime()
+    array = runtime.empty(100, np.float64)
+    runtime.launch("scan", 100, array, np.int64(3))
+    assert runtime.launches() == {} and "record" not in log
+    with profiled_by(object()):
+        for _ in range(2):
+            runtime.launch("scan", 100, array, np.int64(3))
+    assert log[-6:].count("record") == 4
+    assert runtime.launches() == {"scan": {"calls": 2, "seconds": 0.005, "bars": 0, "bytes": 2 * (800 + 8)}}
+    assert runtime.launches() == {}
+
+
+def test_bandwidth_is_twice_the_clock_times_the_width(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = cupy_runtime.CupyRuntime()
+    assert runtime.bandwidth() == 2 * 1e9 * 512 / 8
+    monkeypatch.setitem(runtime._device.attributes, "MemoryClockRate", 0)
+    assert runtime.bandwidth() is None
+
+
 def test_memory_is_the_pools(log: list[str]) -> None:
     runtime = cupy_runtime.CupyRuntime()
     assert runtime.memory() == {"used": 0, "peak": 0, "free": 3 << 20, "total": 4 << 20}
@@ -180,5 +209,8 @@ def test_a_real_device(request: pytest.FixtureRequest) -> None:
     runtime.launch("block_extremes", low.size, array, array, np.int64(host.size), np.int64(64), low, high)
     assert np.array_equal(runtime.to_host(low), np.minimum.reduceat(host, np.arange(0, host.size, 64)))
     assert np.array_equal(runtime.to_host(high), np.maximum.reduceat(host, np.arange(0, host.size, 64)))
+    start = runtime.mark()
+    runtime.launch("block_extremes", low.size, array, array, np.int64(host.size), np.int64(64), low, high)
+    assert 0.0 < runtime.between(start, runtime.mark()) < 1.0
     memory = runtime.memory()
     assert memory["total"] >= memory["free"] > 0 and memory["peak"] >= memory["used"] >= host.nbytes
