@@ -54,7 +54,9 @@ def interrupted(folder: Path, more_parts: int, after: float, how: signal.Signals
     new = folder.exists() and (folder / "sweep.json").exists()
     where = ["--resume", str(folder)] if new else [*SWEEP, "--out", str(folder)]
     code = (
-        "import sys, time; from gpubt.sweep import run, engine, store; run.PATIENCE = 0.0; engine.SETS = 60\n"
+        # a shell starts what runs in the background with Ctrl-C ignored
+        "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from gpubt.sweep import run, engine, store; run.PATIENCE = 0.0; engine.SETS = 60\n"
         "add = store.Store.add; store.Store.add = lambda *given: (add(*given), time.sleep(0.02))\n"
         "from gpubt import cli; sys.exit(cli.main(sys.argv[1:]))"
     )
