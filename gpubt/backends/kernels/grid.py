@@ -222,7 +222,7 @@ def run_programs(
     carried,
 ):
     """Programs [first, last), whose leaves are rows of `leaves`, tile by tile: their comparisons, then the operations on masks. A row of
-    `steps` is (slot, operation, a, b, shift); slots below `compared` are comparisons, the last two are for `order_numbers`. What a shift
+    `steps` is (slot, operation, a, b, shift); slots below `compared` are comparisons. What a shift
     moves past the end of a tile waits in `carried`. The last six arguments are a `workspace`."""
     size, operands, tiles = n // 64 + 1, places[:STACK], places[STACK:]
     numbers, clean, clean_rows = flags[:STACK], flags[STACK : STACK + len(addresses)], flags[STACK + len(addresses) :].reshape(2, len(code))
@@ -380,12 +380,13 @@ class Structure:
         self.steps = np.array(steps, np.int64).reshape(-1, 5)
         self.outputs = np.array([place[slot] for slot in grid.outputs.values()], np.int64)
         self.compared = len(numbers)
-        self.wanted = np.array([self._wanted(own) for own in slots], np.int64)
+        self.wanted = np.array([self._wanted(own, self.compared + len(self.steps) + 2 * row) for row, own in enumerate(slots)], np.int64)
+        self.rows = self.compared + len(self.steps) + 2 * len(slots) + 1  # of a tile of masks; the last is for `find_tiles`
 
-    def _wanted(self, own: list[int]) -> list[int]:
-        """`slots` of one row as `order_numbers` reads them: rows of its own where a comparison is needed but not wanted."""
+    @staticmethod
+    def _wanted(own: list[int], spare: int) -> list[int]:
+        """`slots` of one row as `order_numbers` reads them; mask `spare` or the one after it where a comparison is needed but not wanted."""
         gt, ge, lt, le, eq, ne = own
-        spare = self.compared + len(self.steps)
         above = gt if gt >= 0 else spare if max(le, eq, ne) >= 0 else -1
         below = lt if lt >= 0 else spare + 1 if max(ge, eq, ne) >= 0 else -1
         return [above, below, ge, le, eq, ne]
@@ -415,9 +416,8 @@ def run_grid(
 def workspace(structure: Structure, programs: int, series: int) -> tuple[NDArray[Any], ...]:
     """What `run_programs` works in: tiles of values, the last tiles of the series, addresses of operands and tiles, tiles of masks, flags,
     and what is carried from tile to tile."""
-    slots = structure.compared + len(structure.steps) + 2
     reach = int(structure.steps[:, 4].max(initial=0) >> 6) + 1  # words
-    masks = empty(2 * slots * STRIDE, "time").view(np.uint64).reshape(2, slots, STRIDE)
+    masks = empty(2 * structure.rows * STRIDE, "time").view(np.uint64).reshape(2, structure.rows, STRIDE)
     flags = np.zeros(STACK + series + 2 * len(structure.code), np.bool_)
     carried = np.zeros((programs, len(structure.steps), reach), np.uint64)
     ends = empty(series * TILE, "close").reshape(series, TILE)

@@ -205,35 +205,58 @@ def see_bars(s, t, end):
 
 
 @njit(**INNER)
-def add_to_block(s, i, excess, square):
-    """Period `i` of equal numbers of periods, whose sums are kept."""
-    while i >= s.periods * (s.block + 1) // s.blocks:
-        s.block += 1
-    mark_at(s.sums, s.block).equity += excess
-    mark_at(s.squares, s.block).equity += square
+def block_end(s):
+    """The period after those of the block that is summed now: of equal numbers of periods, whose sums are kept."""
+    return s.periods * (s.block + 1) // s.blocks if s.blocks > 0 else s.periods + 1
+
+
+@njit(**INNER)
+def first_from(s, i, end):
+    """The first period from number `i` on that does not end before bar `end`."""
+    step = 1
+    while i + step < s.periods and np.int64(read_word(s.ends, i + step)) < end:
+        i += step
+        step <<= 1
+    while step > 0:
+        if i + step < s.periods and np.int64(read_word(s.ends, i + step)) < end:
+            i += step
+        step >>= 1
+    return i + 1
 
 
 @njit(**INNER)
 def add_returns(s, end):
     """The return periods that end before bar `end`."""
-    while s.period < s.periods:
-        i = s.period
+    i, before, risk_free = s.period, s.before, s.risk_free
+    if i >= s.periods or np.int64(read_word(s.ends, i)) >= end:
+        return
+    idle = s.q == 0.0 and s.slope == 0.0 and risk_free == 0.0 and s.base > 0.0 and s.marks == np.uint64(0)
+    boundary = block_end(s)
+    while i < s.periods:
         t = np.int64(read_word(s.ends, i))
         if t >= end:
-            return
+            break
+        if idle and before == s.base:  # returns of zero
+            i = first_from(s, i, end)
+            break
         equity = equity_at(s, t)
         if s.marks != np.uint64(0):
             mark_at(s.marks, i).equity = equity
-        excess = (equity / s.before - 1.0 if s.before > 0.0 else 0.0) - s.risk_free
+        excess = (equity / before - 1.0 if before > 0.0 else 0.0) - risk_free
         square = excess * excess
         if s.blocks > 0:
-            add_to_block(s, i, excess, square)
+            while i >= boundary:
+                s.block += 1
+                boundary = block_end(s)
+            mark_at(s.sums, s.block).equity += excess
+            mark_at(s.squares, s.block).equity += square
         lane = lane_at(s.lanes, i & (LANES - 1))
         lane.sum += excess
         lane.square += square
         lane.downside += square if excess < 0.0 else 0.0
-        s.before = equity
-        s.period = i + 1
+        before = equity
+        i += 1
+    s.before, s.period = before, i
 
 
 @njit(**INNER)
