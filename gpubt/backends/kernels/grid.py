@@ -385,7 +385,7 @@ class Structure:
 
     @staticmethod
     def _wanted(own: list[int], spare: int) -> list[int]:
-        """`slots` of one row as `order_numbers` reads them; mask `spare` or the one after it where a comparison is needed but not wanted."""
+        """`slots` of one row as `order_numbers` reads them; `spare` or the mask after it for a comparison that is needed but not wanted."""
         gt, ge, lt, le, eq, ne = own
         above = gt if gt >= 0 else spare if max(le, eq, ne) >= 0 else -1
         below = lt if lt >= 0 else spare + 1 if max(ge, eq, ne) >= 0 else -1

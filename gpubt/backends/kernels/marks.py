@@ -272,8 +272,8 @@ def stretch(s, end):
 
 
 @njit(**INNER)
-def pairwise(v):
-    return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]))
+def pairwise(a, b, c, d, e, f, g, h):
+    return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
 @njit(**INNER)
@@ -283,6 +283,8 @@ def finish(s, equity, out):
     if s.deepest > 0.0:
         out.drawdown_start = s.start
         out.drawdown_end = s.end if s.end >= 0 else s.n - 1
-    out.sum_return = pairwise([lane_at(s.lanes, i).sum for i in range(LANES)])
-    out.sum_square = pairwise([lane_at(s.lanes, i).square for i in range(LANES)])
-    out.sum_downside = pairwise([lane_at(s.lanes, i).downside for i in range(LANES)])
+    a, b, c, d = lane_at(s.lanes, 0), lane_at(s.lanes, 1), lane_at(s.lanes, 2), lane_at(s.lanes, 3)
+    e, f, g, h = lane_at(s.lanes, 4), lane_at(s.lanes, 5), lane_at(s.lanes, 6), lane_at(s.lanes, 7)
+    out.sum_return = pairwise(a.sum, b.sum, c.sum, d.sum, e.sum, f.sum, g.sum, h.sum)
+    out.sum_square = pairwise(a.square, b.square, c.square, d.square, e.square, f.square, g.square, h.square)
+    out.sum_downside = pairwise(a.downside, b.downside, c.downside, d.downside, e.downside, f.downside, g.downside, h.downside)
