@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gpubt.strategy.program import Fetch, MaskProgram
 
 FINER = ("first", "open", "high", "low", "close")
+WORTH = 20_000  # bars of an indicator, or bars times sets, that are worth a thread
 PARALLEL = 250_000  # bars from which on an indicator or a pass of comparisons is shared out: waking threads costs up to some milliseconds
 
 
@@ -66,7 +67,7 @@ class CpuBackend(Backend):
             for i in range(start, end):
                 done[i] = work[i]()
 
-        self._share(some, len(work), 1, 4)
+        self._share(some, len(work), max(1, WORTH // n), 4)
         return done
 
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:

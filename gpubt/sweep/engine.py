@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.base import Batch, Inputs, Sets, Trading
+from gpubt.backends.base import Batch, Inputs, Sets
 from gpubt.indicators.cache import IndicatorCache
 from gpubt.metrics.account import periods
-from gpubt.simulate.entries import load_entries
 from gpubt.simulate.inputs import calendars
-from gpubt.simulate.parameters import needs_atr, parameters, rungs
-from gpubt.strategy.plan import level_texts, plan
-from gpubt.sweep.signals import Signals
-from gpubt.sweep.variants import Groups, Variants, config_of
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Array, Backend
@@ -26,7 +21,7 @@ if TYPE_CHECKING:
     from gpubt.data.load import Loaded
     from gpubt.phases import Phases
     from gpubt.sweep.budget import Shares
-    from gpubt.sweep.space import Space
+    from gpubt.sweep.prepared import Prepared
 
 SETS = 4_096  # of one call, at most
 
@@ -34,49 +29,29 @@ SETS = 4_096  # of one call, at most
 class Engine:
     """What all sets over one symbol's bars share, and the sets of one space at a time (`use`)."""
 
-    def __init__(self, variants: Variants, space: Space, backend: Backend, data: Loaded, shares: Shares, phases: Phases) -> None:
-        self.variants, self.backend, self.data, self.shares, self.phases = variants, backend, data, shares, phases
+    def __init__(self, prepared: Prepared, backend: Backend, data: Loaded, shares: Shares, phases: Phases) -> None:
+        self.backend, self.data, self.shares, self.phases = backend, data, shares, phases
         self.bars = bars = data.bars
         with self._phase("transfer"):
             self.market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"}, data.detail)
         self.cache = IndicatorCache(backend.indicator, self.market.columns, data.report.digest, backend.device, shares.indicators)
         self._calendars: dict[str, dict[str, Array]] = {}
-        self.use(space)
-        self.periods = periods(bars, self._config(0))
+        self.use(prepared)
+        self.periods = periods(bars, self.config)
 
-    def use(self, space: Space) -> None:
-        """Simulate the sets of `space` from now on. Raises ConfigError, with the set, for values that don't agree."""
-        self.space, self.groups = space, Groups.of(space)
-        self.config = self._config(0)
-        self._varying = any(key.startswith(("session.", "blackout.")) for key in space.keys)
+    def use(self, prepared: Prepared) -> None:
+        """Simulate the sets of another space from now on."""
+        self.prepared, self.space, self.groups, self.signals = prepared, prepared.space, prepared.groups, prepared.signals
+        self.config = prepared.config
         self._usual = self._calendars_of(self.config)
-        self._capitals = np.empty(len(self.groups.trades))
-        self._traded = []
-        levels, texts = [], []
-        for i, first in enumerate(self.groups.trades):
-            one = self._config(int(first))
-            self._capitals[i] = one.capital
-            self._traded.append(Trading(rungs(one), parameters(one, self.bars.mean_spacing), self._entries(one)))
-            own = tuple(level_texts(one))
-            levels.append(repr((needs_atr(one), one.exits.atr_length, own)))
-            texts.append(bool(own))
-        # groups that read their levels from the same expressions; which kinds of them do, with the strategy's parameters in them
-        _, first_of, self._levels_of = np.unique(levels, return_index=True, return_inverse=True)
-        self._written = np.array(texts)[first_of]
-        self.signals = Signals(self.variants, space, self.groups) if self.config.positions != "list" else None
-
-    def _entries(self, config: Config) -> NDArray[Any] | None:
-        return load_entries(config, self.data.bars.time, self.data.bars.symbol) if config.positions == "list" else None
+        self._traded = prepared.trading(self.bars)
 
     def _phase(self, name: str, **counts: int) -> AbstractContextManager[None]:
         return self.phases.phase(name, device=self.backend, **(counts or {"bars": self.data.bars.n}))
 
-    def _config(self, i: int) -> Config:
-        return config_of(self.variants, self.space, i)
-
     def capital(self, sets: NDArray[np.int64]) -> NDArray[np.float64]:
         """What each of these sets begins with."""
-        return self._capitals[self.groups.trade_of[sets]]
+        return self.prepared.capitals[self.groups.trade_of[sets]]
 
     def simulated(self, remaining: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Sets]]:
         """Tallies of the sets that remain, chunk by chunk, in the order of their signals."""
@@ -136,9 +111,7 @@ class Engine:
 
     def _calendar(self, group: int) -> dict[str, Array]:
         """Session ends and blackouts of a group."""
-        if not self._varying:
-            return self._usual
-        return self._calendars_of(self._config(int(self.groups.signals[group])))
+        return self._calendars_of(self.prepared.of(int(self.groups.signals[group])))
 
     def _calendars_of(self, config: Config) -> dict[str, Array]:
         key = repr((config.session, config.blackout))
@@ -149,11 +122,11 @@ class Engine:
     def _batch(self, sets: NDArray[np.int64], groups: list[int], masks: Sequence[Mapping[str, Array]]) -> Batch:
         """What a backend needs to simulate `sets`, whose signals are among `groups` with these masks."""
         trades = self.groups.trade_of[sets]
-        signals, kinds = np.searchsorted(groups, self.groups.signal_of[sets]), self._levels_of[trades]
-        pairs, first, input_of = np.unique(signals * len(self._written) + kinds, return_index=True, return_inverse=True)
-        signals, kinds = np.divmod(pairs, len(self._written))
+        signals, kinds = np.searchsorted(groups, self.groups.signal_of[sets]), self.prepared.levels_of[trades]
+        pairs, first, input_of = np.unique(signals * len(self.prepared.written) + kinds, return_index=True, return_inverse=True)
+        signals, kinds = np.divmod(pairs, len(self.prepared.written))
         calendars, calendar_of = [self._usual], np.zeros(len(pairs), np.int64)
-        if self._varying:
+        if self.prepared.varying_calendars:
             calendars, calendar_of = [self._calendar(group) for group in groups], signals
         levels, level_of = self._levels(sets[first], kinds)
         return Batch(Inputs(masks, calendars, levels, np.stack([signals, calendar_of, level_of], axis=1)), self._traded, input_of, trades)
@@ -164,8 +137,8 @@ class Engine:
         of = np.empty(len(sets), np.int64)
         for kind in np.unique(kinds):
             mine = np.flatnonzero(kinds == kind)
-            own = mine if self._written[kind] else mine[:1]
-            of[mine] = len(found) + (np.arange(len(mine)) if self._written[kind] else 0)
+            own = mine if self.prepared.written[kind] else mine[:1]
+            of[mine] = len(found) + (np.arange(len(mine)) if self.prepared.written[kind] else 0)
             for i in own:
-                found.append({name: self.cache.get(one) for name, one in plan(self._config(int(sets[i]))).levels.items()})
+                found.append({name: self.cache.get(one) for name, one in self.prepared.levels(int(sets[i])).items()})
         return found, of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ from gpubt.progress import progress
 from gpubt.sweep.budget import Shares, shares
 from gpubt.sweep.definition import about
 from gpubt.sweep.engine import Engine
+from gpubt.sweep.prepared import Prepared
 from gpubt.sweep.rows import rows_table
 from gpubt.sweep.space import SYMBOL
-from gpubt.sweep.variants import Groups, Variants, checked
+from gpubt.sweep.variants import Variants, checked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,6 +70,11 @@ class Sweep:
             self.reads |= planned.columns
             self.series = max(self.series, len({one for step in planned.passes() for one in step}))
 
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The groups of the sets. Raises ConfigError."""
+        return Prepared(self.variants, self.space)
+
     def load(self, first: int) -> Loaded:
         """The bars of the symbol of set `first`. Raises DataError."""
         values = self.space.values(first)
@@ -83,12 +90,12 @@ class Sweep:
 
     def shares(self, data: Loaded) -> Shares:
         """Memory for the sets over these bars. Raises ConfigError where it is too little."""
-        groups = len(Groups.of(self.space).signals)
-        return shares(self.variants.config(self.space.values(0)), self.backend, data, self.series, groups, self.backend.threads or 1)
+        groups = len(self.prepared.groups.signals)
+        return shares(self.prepared.config, self.backend, data, self.series, groups, self.backend.threads or 1)
 
     def engine(self, data: Loaded) -> Engine:
         """Ready to simulate over these bars."""
-        return Engine(self.variants, self.space, self.backend, data, self.shares(data), self.phases)
+        return Engine(self.prepared, self.backend, data, self.shares(data), self.phases)
 
     def into(self, store: Store, definition: Definition, reason: str) -> Finished:
         """Every row that `store` lacks, then the table of all."""

@@ -17,6 +17,7 @@ from gpubt.limits import check
 from gpubt.resolve import resolve
 from gpubt.strategy.plan import Plan, plan
 from gpubt.sweep.axes import Axis, Interval, is_signal, is_trade
+from gpubt.sweep.space import SYMBOL
 
 if TYPE_CHECKING:
     from gpubt.sweep.space import Space
@@ -111,7 +112,7 @@ class Groups:
         """The groups of a space."""
         keys = tuple(key for key in space.keys if is_signal(key))
         signals, signal_of = space.groups(keys)
-        trades, trade_of = space.groups([key for key in space.keys if is_trade(key)])
+        trades, trade_of = space.groups([key for key in space.keys if is_trade(key) and key != SYMBOL])
         return cls(keys, signals, signal_of, trades, trade_of)
 
 

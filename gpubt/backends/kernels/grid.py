@@ -48,6 +48,7 @@ from gpubt.strategy.program import ABS, ADD, COMBINE, CONST, DIV, EQ, GE, GT, LE
 ORDER = VALID + 1  # several comparisons of two operands
 KINDS = {GT: 0, GE: 1, LT: 2, LE: 3, EQ: 4, NE: 5}
 EQUAL = KINDS[EQ]
+WORTH = 200_000  # bars times programs that are worth a thread
 # Of comparisons of tiles without NaN: slots of x > y and x < y (-1: not wanted), then of what follows from them
 ABOVE, BELOW, NOT_BELOW, NOT_ABOVE, NEITHER, EITHER = range(6)
 
@@ -409,7 +410,7 @@ def run_grid(
     def work(first: int, last: int) -> None:
         run_programs(*code, leaves, addresses, constants, n, first, last, out, *workspace(structure, last - first, len(addresses)))
 
-    share(work, len(leaves), 1)
+    share(work, len(leaves), max(1, WORTH // n))
     return out[:, :, : words(n)]
 
 
