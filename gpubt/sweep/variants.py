@@ -33,6 +33,7 @@ class Variants:
         self._composed = compose(fixed, config_dir)
         self.base = raw(self._composed)
         self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._checked = False  # whether the values that all sets have in common were
 
     def typed(self, axis: Axis | Interval) -> Axis | Interval:
         """The axis with its values as the configuration holds them; an interval is of whole numbers where its key takes no others, or has
@@ -62,7 +63,8 @@ class Variants:
         config = copy.copy(self.base)
         for key, value in values.items():
             assign(config, key, value)
-        check(config)
+        check(config, values if self._checked else None)
+        self._checked = True
         return resolve(config)
 
     def plan(self, values: Mapping[str, Any]) -> Plan:
