@@ -8,10 +8,10 @@ SEED ?= 1000000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test lint bench tables fuzz parity gpu-check clean
+.PHONY: help run test lint bench tables fuzz parity gpu-check check-archs clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run  ## set up and backtest the sample bars
 	$(BIN)/gpubt run
@@ -39,6 +39,9 @@ parity: $(VENV)/.parity  ## the same rules in other engines, trade by trade
 # Without network: GPUBT_WHEELS=folder of wheels, and PYTHON an interpreter that has the rest. Else the environment gets CuPy from $(CUDA).
 gpu-check: $(if $(GPUBT_WHEELS),,$(VENV)/.gpu)  ## GPU tests, digests against the CPU, timings, on a machine with a GPU
 	$(if $(GPUBT_WHEELS),$(PYTHON),$(BIN)/python) bench/gpu_check.py
+
+check-archs: $(VENV)/.test  ## the CUDA sources for every architecture that the compiler knows
+	GPUBT_ARCHS=all $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --require-nvrtc tests/test_nvrtc.py
 
 clean:  ## remove the environment, outputs and caches of tools
 	rm -rf $(VENV) build dist outputs multirun site .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -22,8 +24,11 @@ def library(request: pytest.FixtureRequest) -> None:
 
 
 def archs() -> list[str]:
-    """The oldest that the installed NVRTC compiles for, and Hopper."""
-    return [f"sm_{min(nvrtc.architectures())}", "sm_90"] if nvrtc.library() else ["oldest", "sm_90"]
+    """The oldest that the installed NVRTC compiles for, and Hopper; with GPUBT_ARCHS=all (`make check-archs`) all that it knows."""
+    if not nvrtc.library():
+        return ["oldest", "sm_90"]
+    known = [f"sm_{arch}" for arch in nvrtc.architectures()]
+    return known if os.environ.get("GPUBT_ARCHS") == "all" else [known[0], "sm_90"]
 
 
 @pytest.mark.parametrize("arch", archs())
@@ -43,3 +48,14 @@ def test_the_search_for_fused_multiply_add_finds_one() -> None:
 def test_a_mistake_is_reported_with_the_compilers_words() -> None:
     with pytest.raises(ValueError, match="undefined_name"):
         nvrtc.compile('extern "C" __global__ void f(double *x) { x[0] = undefined_name; }', "sm_90")
+
+
+def test_no_kernel_takes_more_of_a_multiprocessor_than_its_budget() -> None:
+    """Registers and stack decide how many threads are there to hide waits. After a deliberate change: `python tests/nvrtc.py`."""
+    budget = json.loads(nvrtc.BUDGET.read_text())
+    if nvrtc.version() != budget["nvrtc"]:
+        pytest.skip(f"the budget is of NVRTC {budget['nvrtc']}, installed is {nvrtc.version()}")
+    found = nvrtc.resources("\n".join(kernel_sources().values()), budget["arch"])
+    assert set(found) == set(budget["kernels"])
+    for kernel, used in found.items():
+        assert all(used[name] <= most for name, most in budget["kernels"][kernel].items()), (kernel, used)
