@@ -14,7 +14,7 @@ from gpubt.backends.kernels import elements
 from gpubt.backends.kernels.smoothing import RANGES, RAW, RISES, smooth
 from gpubt.backends.kernels.weighted import window_weighted
 from gpubt.backends.kernels.windows import change, window_deviation, window_extreme, window_mean
-from gpubt.data.bars import empty
+from gpubt.backends.pool import empty
 from gpubt.indicators.definitions import COMPUTED
 
 Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ def compute(name: str, inputs: tuple[NDArray[Any], ...], first: int, params: tup
     begin = first + COMPUTED[name].warmup(params)
     if begin >= bars:
         return np.full(bars, np.nan)
-    out: Floats = empty(bars, name)  # aligned: comparisons of tiles are twice as fast
+    out: Floats = empty(bars)  # aligned: comparisons of tiles are twice as fast
     out[:begin] = np.nan
     if name in OPERATIONS:
         _element(name, arrays, begin, params, threads, out)
