@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.backends import cuda_indicators, cuda_scan
-from gpubt.backends.base import Array, Backend, Ledger, Market, by_entry, packed, parameter_entry
+from gpubt.backends.base import Array, Backend, Batch, Ledger, Market, Sets, by_entry, packed, parameter_entry
+from gpubt.backends.cuda_sets import SetLaunches
 from gpubt.backends.runtime import Runtime
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from gpubt.strategy.program import Fetch, MaskProgram
 
 FINE, COARSE = 64, 4096  # bars in a block of the index of closes
+PLACES = {name: i for i, name in enumerate(layout.TABLE)}
 FINER = ("first", "open", "high", "low", "close")
 
 
@@ -148,6 +150,18 @@ class CudaBackend(Backend):
         )
         return self._to_records(out, layout.TALLY), self.runtime.to_host(equity)
 
+    def _simulate_sets(
+        self, market: Market, batch: Batch, ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, out: Sets
+    ) -> None:
+        if positions != "single" or not batch.n:
+            super()._simulate_sets(market, batch, ends, risk_free, mode, positions, out)
+            return
+        inputs = np.tile(np.append(self._addresses(market.prices), np.uint64(market.n)), (len(batch.inputs), 1))
+        for row, (masks, levels) in zip(inputs, batch.inputs, strict=True):
+            for name, array in (*masks.items(), *levels.items()):
+                row[PLACES[name]] = self.runtime.address(array)
+        SetLaunches(self.runtime, self._place, inputs, batch, ends, risk_free).run(mode == "bar", out)
+
     def _place(self, array: NDArray[Any]) -> Array:
         return self._bytes(array) if array.dtype.names else self._to_device(array)
 
@@ -196,8 +210,10 @@ class CudaBackend(Backend):
 
     def _table(self, market: Market, masks: Mapping[str, Array], levels: Mapping[str, Array]) -> Array:
         """The addresses of `layout.TABLE`; the arrays must outlive the kernel."""
-        arrays = {**market.prices, **masks, **levels}
-        return self._to_device(np.array([self.runtime.address(arrays[name]) if name in arrays else 0 for name in layout.TABLE], np.uint64))
+        return self._to_device(self._addresses({**market.prices, **masks, **levels}))
+
+    def _addresses(self, arrays: Mapping[str, Array]) -> NDArray[np.uint64]:
+        return np.array([self.runtime.address(arrays[name]) if name in arrays else 0 for name in layout.TABLE], np.uint64)
 
     def _bytes(self, records: NDArray[Any]) -> Array:
         """Records as bytes; an empty table is never read, but has an address."""
