@@ -9,6 +9,7 @@ from typing import Any
 import cases
 import numpy as np
 import pytest
+from host_runtime import HostRuntime
 
 from gpubt.backends import cuda_sets
 from gpubt.backends.base import Backend, Batch, Market, Sets, Trading
@@ -18,6 +19,7 @@ from gpubt.simulate import layout as k
 
 SHAPES = ((1, 1), (3, 64), (7, 5))
 VARIANTS = 6
+GUARD = 1024  # bytes
 
 
 def drawn(seed: int) -> tuple[Callable[[Backend], tuple[Market, Batch]], np.ndarray]:
@@ -83,3 +85,30 @@ def test_no_sets_are_no_launch(host_backend: Callable[..., CudaBackend]) -> None
     nothing: Any = np.zeros(0, np.int64)
     out = backend.simulate_sets(market, Batch(batch.inputs, batch.trades, nothing, nothing), ends, 0.0, "event", "single", 4)
     assert len(out.tallies) == 0 and "simulate_sets" not in backend.launches()
+
+
+class Guarded(HostRuntime):
+    """Room of its own behind every array, which no kernel may write to."""
+
+    def __init__(self) -> None:
+        super().__init__((1, 1))
+        self.whole: list[np.ndarray] = []
+
+    def empty(self, size: int, dtype: Any) -> np.ndarray:
+        self.whole.append(np.full(size * np.dtype(dtype).itemsize + GUARD, 0xA5, np.uint8))
+        return self.whole[-1][:-GUARD].view(dtype)
+
+
+@pytest.mark.parametrize("seed", [2513, 2560, 2695, 2884, 2997, 3644, 3828])
+def test_two_positions_that_end_in_one_bar_have_room_for_their_rows(
+    seed: int, host_backend: Callable[..., CudaBackend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of them has rows of a ladder when the first one's are measured."""
+    monkeypatch.setattr(cuda_sets, "ROOM", 1)  # a set a launch
+    host_backend()  # skips without a compiler
+    cpu, guarded = CpuBackend(), Guarded()
+    on, ends = drawn(seed)
+    want = alone(cpu, *on(cpu), ends, "event", 2)
+    backend = CudaBackend(guarded)
+    same(backend.simulate_sets(*on(backend), ends, 0.0001, "event", "single", 2), want, seed)
+    assert all((array[-GUARD:] == 0xA5).all() for array in guarded.whole)
