@@ -102,8 +102,8 @@ class Sweep:
         store.finish()
         return Finished(store, definition, space.n, space.dropped, len(remaining), self.bars, perf_counter() - started, self.phases)
 
-    def tables(self, remaining: NDArray[np.int64], store: Store | None = None) -> Iterator[pa.Table]:
-        """Rows of the sets that remain, in chunks."""
+    def tables(self, remaining: NDArray[np.int64], store: Store | None = None) -> Iterator[tuple[pa.Table, int]]:
+        """Rows of the sets that remain, in chunks, with how many bars each set of the chunk has."""
         for sets in self.space.by_symbol(remaining):
             data = self.load(int(sets[0]))
             if store is not None:
@@ -113,16 +113,16 @@ class Sweep:
             for chunk, out in engine.simulated(sets):
                 with self.phases.phase("metrics", sets=len(chunk)):
                     table = rows_table(self.space, chunk, out, engine.capital(chunk), engine.bars, engine.periods)
-                yield table
+                yield table, data.bars.n
 
     def keep(self, remaining: NDArray[np.int64], store: Store) -> None:
         """Simulate the sets that remain; their rows go to part files, which are whole or not there."""
         rows: list[pa.Table] = []
         since = perf_counter()
-        with progress("simulating", total=len(remaining), unit="sets") as advance:
-            for table in self.tables(remaining, store):
+        with progress("simulating", total=len(remaining), unit="bar-sets") as advance:
+            for table, bars in self.tables(remaining, store):
                 rows.append(table)
-                advance(len(table))
+                advance(len(table), len(table) * bars)
                 if sum(map(len, rows)) >= PART or perf_counter() - since > PATIENCE:
                     self._flush(rows, store)
                     rows, since = [], perf_counter()
@@ -160,7 +160,7 @@ def table_of(definition: Definition, bars: Bars | None) -> pa.Table:
         backend, _ = backend_of(config)
         space = definition.space()
         sweep = Sweep(definition.variants, space, backend, Phases(), bars)
-        return pa.concat_tables(sweep.tables(np.arange(space.n))).sort_by("set").combine_chunks()
+        return pa.concat_tables(table for table, _ in sweep.tables(np.arange(space.n))).sort_by("set").combine_chunks()
 
 
 def facts(backend: Backend, reason: str) -> dict[str, Any]:
