@@ -12,7 +12,7 @@ import pytest
 from host_runtime import HostRuntime
 
 from gpubt.backends import cuda_sets
-from gpubt.backends.base import Backend, Batch, Market, Sets, Trading
+from gpubt.backends.base import Backend, Batch, Inputs, Market, Sets, Trading
 from gpubt.backends.cpu import CpuBackend
 from gpubt.backends.cuda import CudaBackend
 from gpubt.simulate import layout as k
@@ -36,7 +36,8 @@ def drawn(seed: int) -> tuple[Callable[[Backend], tuple[Market, Batch]], np.ndar
 
     def on(backend: Backend) -> tuple[Market, Batch]:
         placed = {name: backend.place(series) for name, series in levels.items()}
-        inputs = [({name: backend.mask(mask) for name, mask in flags.items()}, placed) for flags in signals]
+        masks = [{name: backend.mask(mask) for name, mask in flags.items()} for flags in signals]
+        inputs = Inputs(masks, [{}], [placed], np.array([[0, 0, 0], [1, 0, 0]]))
         return backend.upload(columns, finer), Batch(inputs, trades, pairs[0].astype(np.int64), pairs[1].astype(np.int64))
 
     return on, cases.period_ends(rng, n)
