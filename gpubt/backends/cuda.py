@@ -31,6 +31,7 @@ class CudaBackend(Backend):
     """Records travel as bytes: device arrays have no structured types."""
 
     name = "cuda"
+    breadth = 16  # a thread walks a set, and a device has tens of thousands of threads at work
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

@@ -42,7 +42,7 @@ class SetLaunches:
         self.fixed = {
             "inputs": put(inputs),
             "params": put(params),
-            "entries": put(np.concatenate([parameter_entry(trade.params) for trade in own])),
+            "entries": put(parameter_entry(params)),
             "rungs": put(rungs),
             "rung_of": put(np.cumsum(lengths) - lengths),
             "ends": put(ends),
