@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gpubt.backends import cuda_grid
-from gpubt.backends.base import SIGNALS
+from gpubt.backends.base import SIGNALS, Backend
 from gpubt.backends.cpu import CpuBackend
 from gpubt.backends.cuda import CudaBackend
 from gpubt.indicators.series import Series
@@ -69,6 +69,22 @@ def test_members_have_the_masks_that_they_have_alone(
     assert n < 700 or any(found[0]["long_entry"])
 
 
+def test_every_backend_s_members_have_the_masks_that_they_have_alone(backend: Backend) -> None:
+    n, members = 700, list(range(6))
+
+    def fetch(wanted: tuple[Series, ...]) -> list[Any]:
+        return [backend.place(values) for values in arrays(n)(wanted)]
+
+    grids = programs()
+    alone = [backend.scan(grids.program(member), fetch, n) for member in members]
+    assert [as_lists(backend, own) for own in backend.scan_grid(grids, members, fetch, n)] == [as_lists(backend, own) for own in alone]
+
+
+def as_lists(backend: Backend, masks: Mapping[str, Any]) -> dict[str, list[int]]:
+    to_host = backend.runtime.to_host if isinstance(backend, CudaBackend) else np.asarray
+    return {name: to_host(masks[name]).tolist() for name in SIGNALS}
+
+
 def test_launches_don_t_grow_with_members(host_backend: Callable[..., CudaBackend]) -> None:
     backend = host_backend()
     counts = []
@@ -81,7 +97,7 @@ def test_launches_don_t_grow_with_members(host_backend: Callable[..., CudaBacken
 def test_addresses_are_those_of_the_masks(host_backend: Callable[..., CudaBackend]) -> None:
     backend = host_backend()
     found = backend.scan_grid(programs(), [1, 2], arrays(700), 700)
-    addresses = found.addresses(backend.runtime.address)  # type: ignore[attr-defined]
+    addresses = found.addresses(backend.runtime.address)
     assert [{name: int(column[i]) for name, column in addresses.items()} for i in range(2)] == [
         {name: backend.runtime.address(mask) for name, mask in own.items()} for own in (found[0], found[1])
     ]

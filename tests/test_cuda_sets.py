@@ -69,6 +69,15 @@ def test_sets_of_a_launch_are_single_runs_on_the_cpu(start: int, host_backend: C
     assert traded > 5000
 
 
+@pytest.mark.parametrize("mode", ["event", "bar"])
+def test_every_backend_s_sets_are_single_runs_on_the_cpu(mode: str, backend: Backend) -> None:
+    cpu = CpuBackend()
+    for seed in range(500, 530):
+        on, ends = drawn(seed)
+        got = backend.simulate_sets(*on(backend), ends, 0.0001, mode, "single", 3)
+        same(got, alone(cpu, *on(cpu), ends, mode, 3), seed)
+
+
 def test_sets_don_t_depend_on_what_fits_one_launch(host_backend: Callable[..., CudaBackend], monkeypatch: pytest.MonkeyPatch) -> None:
     on, ends = drawn(3)
     backend = host_backend()

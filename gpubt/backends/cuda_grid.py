@@ -58,9 +58,9 @@ def scan_grid(runtime: Runtime, grid: ProgramGrid, members: Sequence[int], fetch
             constants[i] = grid.leaves[i]
     code, places = _code(grid)
     size, outputs, slots = words(n), len(grid.outputs), len(places)
-    out = runtime.empty(len(of) * outputs * size, np.uint64)
+    out = runtime.empty(max(1, len(of) * outputs * size), np.uint64)
     each = max(1, min(len(of), ROOM // (8 * size * max(1, slots))))
-    work = runtime.empty(each * slots * size, np.uint64)
+    work = runtime.empty(max(1, each * slots * size), np.uint64)
     masks = {slot: work[place * size :] for slot, place in places.items()}
     for start in range(0, len(of), each):
         part = of[start : start + each]
