@@ -1,4 +1,5 @@
-// The account: marks, drawdown, return sums, hash, from a ledger. gpubt/metrics/reference.py is its specification.
+// The account: marks, drawdown, return sums, hash, from the rows of a ledger, one position after the other. gpubt/metrics/reference.py is its
+// specification.
 //
 // Between fills equity is base + q * (close - ref), monotone in the close, and rounding keeps order: a stretch of bars is decided by its lowest
 // and highest close. Bars are read one by one only where both a new peak and a new worst drawdown are possible, or where the bar itself is
@@ -17,21 +18,33 @@ FN double equity_at(const Line &l, const double *close, i64 t) {
 FN Line flat(double base) { const Line l = {base, 0.0, 0.0, 0.0, 0.0, 0}; return l; }
 
 struct Account {
-  double peak, deepest, floor, before;  // floor: equity at or above it can't be a new worst
+  double equity, peak, deepest, floor, before;  // equity: realised; floor: a mark at or above it can't be a new worst
   Line peak_line;              // with peak_from..peak_to, where the peak was reached: its bar is looked up only when needed
-  i64 peak_from, peak_to, start, end, period, at;
+  i64 peak_from, peak_to, start, end, period, block, at;
+  u64 hash;
   double sums[3][LANES];
 };
 
-// What all of one account's marks read; `equity` is the equity at the end of each period.
-struct Marks { const Prices x; const i64 *ends; i64 periods; double risk_free; bool skip; double *equity; };
+// What all of one account's marks read, and where they go: the equity at the end of each period, or (null: not wanted) the sums of returns and of
+// their squares in equal blocks of periods.
+struct Marks {
+  const Prices &x;
+  const i64 *ends;
+  i64 periods;
+  double risk_free;
+  bool skip;
+  double *equity;
+  i64 blocks;
+  double *block_sums, *block_squares;
+};
 
 // Below this equity the exact test 1 - equity / peak > deepest is made. The margin is several times its rounding error, also where more than
 // everything was lost, so that no division is needed above.
 FN double clear_of_rounding(double peak, double deepest) { return peak * ((1.0 - deepest) + 4e-15 * (1.0 + deepest)); }
 
-FN Account begin(double capital) {
-  Account s = {capital, 0.0, clear_of_rounding(capital, 0.0), capital, flat(capital), 0, 1, 0, -1, 0, 0, {}};
+FN Account begin(double capital, Tally &out) {
+  out.best = out.worst = not_a_number();
+  Account s = {capital, capital, 0.0, clear_of_rounding(capital, 0.0), capital, flat(capital), 0, 1, 0, -1, 0, 0, 0, 0x9E3779B97F4A7C15ull, {}};
   return s;
 }
 
@@ -120,19 +133,27 @@ FN void see_bars(Account &s, const Marks &m, i64 t, i64 end, const Line &l) {
   }
 }
 
+// Period i of equal numbers of periods, whose sums are kept.
+FN void add_to_block(Account &s, const Marks &m, i64 i, double excess, double square) {
+  while (i >= m.periods * (s.block + 1) / m.blocks) s.block++;
+  m.block_sums[s.block] += excess;
+  m.block_squares[s.block] += square;
+}
+
 // Mark the bars up to `end`, and the return periods that end there.
-FN void stretch(Account &s, const Marks &m, i64 end, const Line &l) {
+DEVICE void stretch(Account &s, const Marks &m, i64 end, const Line &l) {
   if (s.at >= end) return;
   if (l.q == 0.0) see(s, s.at, l.base, l, m.x.close);
   else see_bars(s, m, s.at, end, l);
   for (; s.period < m.periods && m.ends[s.period] < end; s.period++) {
     const i64 i = s.period;
     const double equity = equity_at(l, m.x.close, m.ends[i]);
-    m.equity[i] = equity;
+    if (m.equity) m.equity[i] = equity;
     const double excess = (s.before > 0.0 ? equity / s.before - 1.0 : 0.0) - m.risk_free, square = excess * excess;
     s.sums[0][i & (LANES - 1)] += excess;
     s.sums[1][i & (LANES - 1)] += square;
     s.sums[2][i & (LANES - 1)] += excess < 0.0 ? square : 0.0;
+    if (m.blocks) add_to_block(s, m, i, excess, square);
     s.before = equity;
   }
   s.at = end;
@@ -145,40 +166,44 @@ FN u64 mix(u64 h, u64 word) {
 }
 FN u64 pattern(double value) { return (u64)__double_as_longlong(value + 0.0); }
 
-// Everything in the tally that comes from the rows alone: sums over rows, and over positions, whose rows follow each other.
-FN void add_rows(const Trade *ledger, i64 count, Tally &out) {
-  u64 h = 0x9E3779B97F4A7C15ull;
-  out.best = out.worst = not_a_number();
-  for (i64 i = 0; i < count;) {
-    double pnl = 0.0, cost = 0.0;
-    i64 ambiguous = 0, entry = ledger[i].entry_bar, exit = entry;
-    const i64 first = i, position = ledger[i].position;
-    for (; i < count && ledger[i].position == position; i++) {
-      const Trade &t = ledger[i];
-      pnl += t.pnl;
-      cost += t.units * t.entry_price;
-      ambiguous |= t.ambiguous;
-      exit = t.exit_bar;
-      out.fees += t.fees;
-      out.accrued += t.accrued;
-      out.shortfall += t.shortfall;
-      out.notional += t.units * t.entry_price + t.units * t.exit_price;
-      h = mix(mix(mix(h, (u64)t.entry_bar), (u64)t.exit_bar), (u64)(t.side * 16 + t.reason));
-      h = mix(mix(mix(mix(h, pattern(t.entry_price)), pattern(t.exit_price)), pattern(t.units)), pattern(t.pnl));
-    }
-    if (pnl > 0.0) out.wins++, out.gross_profit += pnl;
-    else if (pnl < 0.0) out.losses++, out.gross_loss += pnl;
-    const double share = pnl / cost;
-    out.best = first == 0 || share > out.best ? share : out.best;
-    out.worst = first == 0 || share < out.worst ? share : out.worst;
-    out.bars_held += exit - entry > 1 ? exit - entry : 1;
-    out.ambiguous += ambiguous;
-    out.trades++;
+// Everything in the tally that comes from rows alone, for the `count` rows of a position.
+DEVICE void add_rows(Account &s, const Trade *rows, i64 count, Tally &out) {
+  double pnl = 0.0, cost = 0.0;
+  i64 ambiguous = 0;
+  u64 h = s.hash;
+  for (i64 i = 0; i < count; i++) {
+    const Trade &t = rows[i];
+    pnl += t.pnl;
+    cost += t.units * t.entry_price;
+    ambiguous |= t.ambiguous;
+    out.fees += t.fees;
+    out.accrued += t.accrued;
+    out.shortfall += t.shortfall;
+    out.notional += t.units * t.entry_price + t.units * t.exit_price;
+    h = mix(mix(mix(h, (u64)t.entry_bar), (u64)t.exit_bar), (u64)(t.side * 16 + t.reason));
+    h = mix(mix(mix(mix(h, pattern(t.entry_price)), pattern(t.exit_price)), pattern(t.units)), pattern(t.pnl));
   }
-  out.hash = (i64)h;
+  s.hash = h;
+  if (pnl > 0.0) out.wins++, out.gross_profit += pnl;
+  else if (pnl < 0.0) out.losses++, out.gross_loss += pnl;
+  const double share = pnl / cost;
+  out.best = out.trades == 0 || share > out.best ? share : out.best;
+  out.worst = out.trades == 0 || share < out.worst ? share : out.worst;
+  const i64 bars = rows[count - 1].exit_bar - rows[0].entry_bar;
+  out.bars_held += bars > 1 ? bars : 1;
+  out.ambiguous += ambiguous;
+  out.trades++;
+}
+
+// The number of rows of the position that begins with the first of `count` rows.
+FN i64 rows_of_position(const Trade *rows, i64 count) {
+  i64 i = 1;
+  while (i < count && rows[i].position == rows[0].position) i++;
+  return i;
 }
 
 FN void finish(const Account &s, double equity, i64 n, Tally &out) {
+  out.hash = (i64)s.hash;
   out.final_equity = equity;
   out.drawdown = s.deepest;
   if (s.deepest > 0.0) {
@@ -206,34 +231,45 @@ FN void add_row(Open &o, const Trade &t, const Trade &first, const Params &p) {
   o.l.late += ((rate * t.units) * t.entry_price) * (double)(t.entry_bar - o.l.since);
 }
 
+// The next position of an account with one at a time: its rows enter in order and leave in order, [left, entered) are open.
+DEVICE void add_position(Account &s, const Marks &m, const Trade *rows, i64 count, const Params &p, Tally &out) {
+  Open o = none();
+  for (i64 left = 0, entered = 0; left < count;) {
+    const bool held = entered > left;
+    i64 bar = held ? rows[left].exit_bar : rows[entered].entry_bar;
+    if (entered < count) bar = least(bar, rows[entered].entry_bar);
+    o.l.base = (s.equity - o.fees) - o.shift;
+    if (held) out.exposed += bar - s.at;
+    stretch(s, m, bar, held ? o.l : flat(s.equity));
+    for (; entered < count && rows[entered].entry_bar == bar; entered++) add_row(o, rows[entered], rows[left], p);
+    const i64 before = left;
+    while (left < entered && rows[left].exit_bar == bar) s.equity += rows[left++].pnl;
+    if (left > before) {
+      o = none();
+      for (i64 i = left; i < entered; i++) add_row(o, rows[i], rows[left], p);
+    }
+  }
+  add_rows(s, rows, count, out);
+}
+
+// After the last position.
+FN void end_account(Account &s, const Marks &m, Tally &out) {
+  stretch(s, m, m.x.n, flat(s.equity));
+  finish(s, s.equity, m.x.n, out);
+}
+
 // positions=single; one run, so one thread. `out` is a zeroed Tally, `equity_out` the equity at the end of each period.
-// The rows of a position enter in order and leave in order: [left, entered) are open. A position may begin in the bar in which one ends.
 KERNEL account(const u64 *columns, i64 n, const Trade *ledger, i64 count, const i64 *ends, i64 periods, const Params *params, double risk_free,
                i64 skip, double *equity_out, Tally *out) {
   if (THREAD != 0) return;
-  const Marks m = {prices(columns, n), ends, periods, risk_free, skip != 0, equity_out};
-  Account s = begin(params->capital);
-  Open o = none();
-  double equity = params->capital;
-  for (i64 left = 0, entered = 0; left < count;) {
-    const bool held = entered > left;
-    i64 bar = held ? ledger[left].exit_bar : n;
-    if (entered < count) bar = least(bar, ledger[entered].entry_bar);
-    o.l.base = (equity - o.fees) - o.shift;
-    if (held) out->exposed += bar - s.at;
-    stretch(s, m, bar, held ? o.l : flat(equity));
-    const i64 position = ledger[left].position, before = left;
-    for (; entered < count && ledger[entered].entry_bar == bar && ledger[entered].position == position; entered++)
-      add_row(o, ledger[entered], ledger[left], *params);
-    while (left < entered && ledger[left].exit_bar == bar) equity += ledger[left++].pnl;
-    if (left > before) {
-      o = none();
-      for (i64 i = left; i < entered; i++) add_row(o, ledger[i], ledger[left], *params);
-    }
+  const Prices x = prices(columns, n);
+  const Marks m = {x, ends, periods, risk_free, skip != 0, equity_out, 0, nullptr, nullptr};
+  Account s = begin(params->capital, *out);
+  for (i64 i = 0, rows; i < count; i += rows) {
+    rows = rows_of_position(ledger + i, count - i);
+    add_position(s, m, ledger + i, rows, *params, *out);
   }
-  stretch(s, m, n, flat(equity));
-  add_rows(ledger, count, *out);
-  finish(s, equity, n, *out);
+  end_account(s, m, *out);
 }
 
 // positions=overlapping and list: `exits` orders the ledger's rows by exit bar, then ledger order. Equity is cash + units * close; what accrues
@@ -241,8 +277,9 @@ KERNEL account(const u64 *columns, i64 n, const Trade *ledger, i64 count, const 
 KERNEL account_list(const u64 *columns, i64 n, const Trade *ledger, i64 count, const i64 *exits, const i64 *ends, i64 periods,
                     const Params *params, double risk_free, i64 skip, double *equity_out, Tally *out) {
   if (THREAD != 0) return;
-  const Marks m = {prices(columns, n), ends, periods, risk_free, skip != 0, equity_out};
-  Account s = begin(params->capital);
+  const Prices x = prices(columns, n);
+  const Marks m = {x, ends, periods, risk_free, skip != 0, equity_out, 0, nullptr, nullptr};
+  Account s = begin(params->capital, *out);
   Line l = flat(params->capital);
   for (i64 left = 0, entered = 0; left < count;) {
     i64 bar = ledger[exits[left]].exit_bar;
@@ -262,6 +299,9 @@ KERNEL account_list(const u64 *columns, i64 n, const Trade *ledger, i64 count, c
     if (entered == left) l.q = 0.0;
   }
   stretch(s, m, n, l);
-  add_rows(ledger, count, *out);
-  finish(s, mark(l, m.x.close[n - 1]), n, *out);
+  for (i64 i = 0, rows; i < count; i += rows) {
+    rows = rows_of_position(ledger + i, count - i);
+    add_rows(s, ledger + i, rows, *out);
+  }
+  finish(s, mark(l, x.close[n - 1]), n, *out);
 }

@@ -1,4 +1,5 @@
 // Signal masks: bar t is bit t & 63 of word t >> 6. The codes are those of gpubt/strategy/program.py (a test compares them).
+// Each kernel makes the masks of `members` programs of one structure at once; the masks of a member are `stride` words after those of the one before.
 enum { OP_LOAD, OP_CONST, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_NEG, OP_ABS, OP_GT, OP_GE, OP_LT, OP_LE, OP_EQ, OP_NE, OP_VALID };
 enum { MASK_AND, MASK_OR, MASK_ANDNOT, MASK_NOT, MASK_SHIFT, MASK_LATCH };
 
@@ -28,17 +29,21 @@ FN bool compared(const i64 *code, const double *constants, const double *const *
   }
 }
 
-// masks[output * words + w]: one warp a word, in two ballots, for each comparison of the program in turn.
-KERNEL scan_compare(const i64 *code, i64 rows, const double *constants, const double *const *series, i64 n, u64 *masks) {
+// masks[member * stride + output * words + w]: one warp a word, in two ballots, for each comparison of the program in turn. `constants` and `series`
+// have `leaves` entries a member. Neighbouring warps take one word of all members, which mostly read the same series.
+KERNEL scan_compare(const i64 *code, i64 rows, const double *constants, const double *const *series, i64 leaves, i64 n, i64 members, i64 stride,
+                    u64 *masks) {
   const i64 words = n / 64 + 1;
-  for (i64 w = THREAD / WARP; w < words; w += THREADS / WARP) {
+  for (i64 item = THREAD / WARP; item < words * members; item += THREADS / WARP) {
+    const i64 w = item / members, g = item % members;
+    const double *mine = constants + g * leaves, *const *own = series + g * leaves;
     i64 from = 0;
     for (i64 row = 0; row < rows; row++) {
       if (code[3 * row] < OP_GT) continue;
       const i64 *part = code + 3 * from;
-      auto half = [=](i64 t) { return ballot([=](int lane) { return t + lane < n && compared(part, constants, series, t + lane); }); };
+      auto half = [=](i64 t) { return ballot([=](int lane) { return t + lane < n && compared(part, mine, own, t + lane); }); };
       const u64 word = half(64 * w) | (u64)half(64 * w + 32) << 32;
-      if (THREAD % WARP == 0) masks[code[3 * row + 1] * words + w] = word;
+      if (THREAD % WARP == 0) masks[g * stride + code[3 * row + 1] * words + w] = word;
       from = row + 1;
     }
   }
@@ -52,19 +57,21 @@ FN u64 moved(const u64 *mask, i64 w, i64 k) {
   return at > 0 && part ? high | mask[at - 1] >> (64 - part) : high;
 }
 
-// out = a op (b << k), or the operation on a alone; bits from n on are 0.
-KERNEL scan_combine(i64 op, const u64 *a, const u64 *b, i64 k, i64 n, u64 *out) {
+// out = a op (b << k), or the operation on a alone; bits from n on are 0. The masks of `out` have a stride of their own.
+KERNEL scan_combine(i64 op, const u64 *a, const u64 *b, i64 k, i64 n, i64 members, i64 stride, i64 out_stride, u64 *out) {
   const i64 words = n / 64 + 1;
-  for (i64 w = THREAD; w < words; w += THREADS) {
+  for (i64 item = THREAD; item < words * members; item += THREADS) {
+    const i64 w = item % words, g = item / words;
+    const u64 *x = a + g * stride, *y = b + g * stride;
     u64 word;
     switch (op) {
-      case MASK_AND: word = a[w] & moved(b, w, k); break;
-      case MASK_OR: word = a[w] | moved(b, w, k); break;
-      case MASK_ANDNOT: word = a[w] & ~moved(b, w, k); break;
-      case MASK_NOT: word = ~a[w]; break;
-      default: word = moved(a, w, k);
+      case MASK_AND: word = x[w] & moved(y, w, k); break;
+      case MASK_OR: word = x[w] | moved(y, w, k); break;
+      case MASK_ANDNOT: word = x[w] & ~moved(y, w, k); break;
+      case MASK_NOT: word = ~x[w]; break;
+      default: word = moved(x, w, k);
     }
-    out[w] = w == words - 1 ? word & ((1ull << (n & 63)) - 1) : word;
+    out[g * out_stride + w] = w == words - 1 ? word & ((1ull << (n & 63)) - 1) : word;
   }
 }
 
@@ -72,33 +79,36 @@ KERNEL scan_combine(i64 op, const u64 *a, const u64 *b, i64 k, i64 n, u64 *out) 
 // what each chunk leaves behind, then, from the last chunk before it that leaves anything, the states inside.
 const i64 LATCH_CHUNK = 32, LEFT_RESET = 0, LEFT_SET = 1, LEFT_AS_BEFORE = 2;
 
-// left[chunk]: the state after the chunk, which its last bit in a or b << k decides.
-KERNEL scan_latch_left(const u64 *a, const u64 *b, i64 k, i64 n, i64 *left) {
+// left[member * chunks + chunk]: the state after the chunk, which its last bit in a or b << k decides.
+KERNEL scan_latch_left(const u64 *a, const u64 *b, i64 k, i64 n, i64 members, i64 stride, i64 *left) {
   const i64 words = n / 64 + 1, chunks = (words + LATCH_CHUNK - 1) / LATCH_CHUNK;
-  for (i64 chunk = THREAD; chunk < chunks; chunk += THREADS) {
+  for (i64 item = THREAD; item < chunks * members; item += THREADS) {
+    const i64 chunk = item % chunks, at = item / chunks * stride;
     i64 state = LEFT_AS_BEFORE;
     for (i64 w = least(words, (chunk + 1) * LATCH_CHUNK) - 1; w >= chunk * LATCH_CHUNK && state == LEFT_AS_BEFORE; w--) {
-      const u64 set = moved(b, w, k), reset = a[w] & ~set;
+      const u64 set = moved(b + at, w, k), reset = a[at + w] & ~set;
       if (set | reset) state = set > reset ? LEFT_SET : LEFT_RESET;  // the larger has the last bit
     }
-    left[chunk] = state;
+    left[item] = state;
   }
 }
 
 // out = a where the state before the bar is set. It is the carry into the bit when `keep` and `set` are added: two ones make a carry, two zeros
 // end it, a one and a zero pass it on.
-KERNEL scan_latch(const u64 *a, const u64 *b, i64 k, i64 n, const i64 *left, u64 *out) {
+KERNEL scan_latch(const u64 *a, const u64 *b, i64 k, i64 n, i64 members, i64 stride, const i64 *left, i64 out_stride, u64 *out) {
   const i64 words = n / 64 + 1, chunks = (words + LATCH_CHUNK - 1) / LATCH_CHUNK;
-  for (i64 chunk = THREAD; chunk < chunks; chunk += THREADS) {
-    i64 from = chunk - 1;
-    while (from >= 0 && left[from] == LEFT_AS_BEFORE) from--;
-    u64 carry = from >= 0 && left[from] == LEFT_SET;
+  for (i64 item = THREAD; item < chunks * members; item += THREADS) {
+    const i64 chunk = item % chunks, g = item / chunks, first = item - chunk;
+    i64 from = item - 1;
+    while (from >= first && left[from] == LEFT_AS_BEFORE) from--;
+    u64 carry = from >= first && left[from] == LEFT_SET;
+    const u64 *x = a + g * stride, *y = b + g * stride;
     const i64 end = least(words, (chunk + 1) * LATCH_CHUNK);
     for (i64 w = chunk * LATCH_CHUNK; w < end; w++) {
-      const u64 set = moved(b, w, k), keep = ~a[w] | set, total = keep + set + carry;
-      const u64 word = a[w] & (keep ^ set ^ total);
+      const u64 set = moved(y, w, k), keep = ~x[w] | set, total = keep + set + carry;
+      const u64 word = x[w] & (keep ^ set ^ total);
       carry = ((keep & set) | ((keep | set) & ~total)) >> 63;
-      out[w] = w == words - 1 ? word & ((1ull << (n & 63)) - 1) : word;
+      out[g * out_stride + w] = w == words - 1 ? word & ((1ull << (n & 63)) - 1) : word;
     }
   }
 }

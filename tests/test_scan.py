@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gpubt.backends import cuda_scan
+from gpubt.backends.base import Backend
 from gpubt.backends.cpu import CpuBackend
+from gpubt.backends.cuda import CudaBackend
 from gpubt.backends.kernels import scan
 from gpubt.config import Rules, Strategy
 from gpubt.errors import ConfigError
@@ -150,15 +152,23 @@ def check(signals: Signals, n: int, seed: int) -> Masks:
         for key in KEYS:
             differ = np.flatnonzero(got[key] != want[key])
             assert not len(differ), (name, key, n, differ[:5])
-    for member in gridded(signals, arrays, n):
-        for key in KEYS:
-            assert (member[key] == want[key]).all(), (key, n)
+    for name, backend in whole_backends().items():
+        for member in gridded(backend, signals, arrays, n):
+            for key in KEYS:
+                assert (member[key] == want[key]).all(), (name, key, n)
     return want
 
 
-def gridded(signals: Signals, arrays: Mapping[Series, NDArray[np.float64]], n: int) -> list[Masks]:
+@cache
+def whole_backends() -> dict[str, Backend]:
+    """By name, those that can do many programs at once."""
+    hosts = {f"host {shape}": CudaBackend(HostRuntime(shape)) for shape in SHAPES} if compiler() else {}
+    return {"numba": CpuBackend(1), **hosts}
+
+
+def gridded(backend: Backend, signals: Signals, arrays: Mapping[Series, NDArray[np.float64]], n: int) -> list[Masks]:
     """The signals as three members of a grid of programs."""
-    found = CpuBackend(1).scan_grid(grid(lower(signals), []), [0, 0, 0], lambda series: [arrays[one] for one in series], n)
+    found = backend.scan_grid(grid(lower(signals), []), [0, 0, 0], lambda series: [arrays[one] for one in series], n)
     return [{key: unpacked(np.ascontiguousarray(member[key]), n) for key in KEYS} for member in found]
 
 

@@ -137,7 +137,7 @@ def test_symbols_times_sets(tmp_path: Any) -> None:
         same_as_run(row, run_of(row, overrides))
 
 
-@pytest.mark.parametrize("name", ["exits", "atr and r", "rules", "overlapping"])
+@pytest.mark.parametrize("name", [name for name in SWEEPS if name not in ("crossovers", "same bar", "money", "risk")])
 def test_the_cuda_sources_give_the_same_sets(name: str) -> None:
     if compiler() is None:
         pytest.skip("no host C++ compiler")
@@ -149,6 +149,27 @@ def test_the_cuda_sources_give_the_same_sets(name: str) -> None:
         return pa.concat_tables(table for table, _ in Sweep(definition.variants, space, backend, Phases()).tables(np.arange(space.n)))
 
     assert table(CudaBackend(HostRuntime())).equals(table(CpuBackend()))
+
+
+def test_a_device_takes_more_sets_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    if compiler() is None:
+        pytest.skip("no host C++ compiler")
+    from gpubt.sweep import engine
+
+    monkeypatch.setattr(engine, "SETS", 1)
+    definition = define([*DATA, "data.synthetic.bars=300", "memory.device=1000", "strategy.params.fast=range(3,23)"])
+    backend = CudaBackend(HostRuntime())
+    chunks = [table.num_rows for table, _ in Sweep(definition.variants, definition.space(), backend, Phases()).tables(np.arange(20))]
+    assert chunks == [backend.breadth, 20 - backend.breadth]
+    launches = backend.launches()
+    assert launches["simulate_sets"]["calls"] == launches["scan_compare"]["calls"] == 2 and "simulate" not in launches
+
+
+def test_auto_is_the_cpu_and_says_why() -> None:
+    from gpubt.sweep.run import backend_of
+
+    backend, reason = backend_of(define(["backend=auto"]).config)
+    assert backend.name == "cpu" and "has not been measured" in reason
 
 
 def test_block_sums_are_those_of_the_returns() -> None:

@@ -115,6 +115,7 @@ class Backend(ABC):
     device: str  # names the memory that arrays live in, for the indicator cache
     threads: int | None = None  # of the host that compute; None: a device does
     bytes_transferred = 0
+    breadth = 1  # how many times the sets that the CPU takes at once keep it busy
 
     def upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None = None) -> Market:
         """Bring bars over, once, and index them. `columns` has open, high, low, close and what else rules read; equal lengths >= 1.
@@ -353,9 +354,12 @@ def capacity(long_entry: NDArray[np.uint64], short_entry: NDArray[np.uint64]) ->
 
 
 def parameter_entry(params: NDArray[Any]) -> NDArray[Any]:
-    """The levels that the parameters give every trade, as one `layout.ENTRY` record (shape (1,))."""
-    names = ("stop_kind", "stop_value", "target_kind", "target_value")
-    return layout.record(layout.ENTRY, size=np.nan, **{name: params[name][0] for name in names})
+    """The levels that parameters give every trade: for each `layout.PARAMS` record a `layout.ENTRY` record."""
+    found = np.zeros(len(params), layout.ENTRY)
+    found["size"] = np.nan
+    for name in ("stop_kind", "stop_value", "target_kind", "target_value"):
+        found[name] = params[name]
+    return found
 
 
 def by_entry(rows: NDArray[Any], lengths: NDArray[np.int64] | None = None) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.backends import cuda_indicators, cuda_scan
-from gpubt.backends.base import Array, Backend, Ledger, Market, by_entry, packed, parameter_entry
+from gpubt.backends.base import SIGNALS, Array, Backend, Batch, Inputs, Ledger, Market, Sets, by_entry, packed, parameter_entry
+from gpubt.backends.cuda_grid import MaskRows, scan_grid
+from gpubt.backends.cuda_sets import SetLaunches
 from gpubt.backends.runtime import Runtime
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
 
 if TYPE_CHECKING:
     from gpubt.data.detail import Detail
+    from gpubt.strategy.grid import ProgramGrid
     from gpubt.strategy.program import Fetch, MaskProgram
 
 FINE, COARSE = 64, 4096  # bars in a block of the index of closes
+PLACES = {name: i for i, name in enumerate(layout.TABLE)}
 FINER = ("first", "open", "high", "low", "close")
 
 
@@ -27,6 +31,7 @@ class CudaBackend(Backend):
     """Records travel as bytes: device arrays have no structured types."""
 
     name = "cuda"
+    breadth = 16  # a thread walks a set, and a device has tens of thousands of threads at work
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -52,6 +57,9 @@ class CudaBackend(Backend):
 
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
         return run(program, fetch, partial(cuda_scan.compare, self.runtime, n=n), partial(cuda_scan.combine, self.runtime, n=n))
+
+    def _scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> MaskRows:
+        return scan_grid(self.runtime, grid, members, fetch, n, dict.fromkeys(SIGNALS, self._no_signal(n)))
 
     def _no_signal(self, n: int) -> Array:
         return self.runtime.zeros(words(n), np.uint64)
@@ -148,6 +156,30 @@ class CudaBackend(Backend):
         )
         return self._to_records(out, layout.TALLY), self.runtime.to_host(equity)
 
+    def _simulate_sets(
+        self, market: Market, batch: Batch, ends: NDArray[np.int64], risk_free: float, mode: str, positions: str, out: Sets
+    ) -> None:
+        if positions != "single" or not batch.n:
+            super()._simulate_sets(market, batch, ends, risk_free, mode, positions, out)
+            return
+        inputs = self._inputs(market, batch.inputs)
+        SetLaunches(self.runtime, self._place, inputs, batch, ends, risk_free).run(mode == "bar", out)
+
+    def _inputs(self, market: Market, inputs: Inputs) -> NDArray[np.uint64]:
+        """Of each input a table of addresses by `layout.TABLE`, and then the number of bars. Its parts have no name in common."""
+        found = np.tile(np.append(self._addresses(market.prices), np.uint64(market.n)), (len(inputs), 1))
+        for shared, of in zip((inputs.signals, inputs.calendars, inputs.levels), inputs.of.T, strict=True):
+            found[:, :-1] += self._tables(shared)[of]
+        return found
+
+    def _tables(self, shared: Sequence[Mapping[str, Array]]) -> NDArray[np.uint64]:
+        if not isinstance(shared, MaskRows):
+            return np.array([self._addresses(arrays) for arrays in shared])
+        found = np.zeros((len(shared), len(layout.TABLE)), np.uint64)
+        for name, column in shared.addresses(self.runtime.address).items():
+            found[:, PLACES[name]] = column
+        return found
+
     def _place(self, array: NDArray[Any]) -> Array:
         return self._bytes(array) if array.dtype.names else self._to_device(array)
 
@@ -196,8 +228,10 @@ class CudaBackend(Backend):
 
     def _table(self, market: Market, masks: Mapping[str, Array], levels: Mapping[str, Array]) -> Array:
         """The addresses of `layout.TABLE`; the arrays must outlive the kernel."""
-        arrays = {**market.prices, **masks, **levels}
-        return self._to_device(np.array([self.runtime.address(arrays[name]) if name in arrays else 0 for name in layout.TABLE], np.uint64))
+        return self._to_device(self._addresses({**market.prices, **masks, **levels}))
+
+    def _addresses(self, arrays: Mapping[str, Array]) -> NDArray[np.uint64]:
+        return np.array([self.runtime.address(arrays[name]) if name in arrays else 0 for name in layout.TABLE], np.uint64)
 
     def _bytes(self, records: NDArray[Any]) -> Array:
         """Records as bytes; an empty table is never read, but has an address."""

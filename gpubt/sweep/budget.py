@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gpubt.backends import cuda_grid, cuda_sets
 from gpubt.errors import ConfigError
 from gpubt.memory import free_bytes, resident_bytes
 
@@ -17,6 +18,7 @@ MIB = 2**20
 ROWS = 48 * MIB  # rows that wait to be written, and a merge of their files
 INDEX = 1.0  # extremes of blocks, over the bytes of a column: of 8 bars 2 / 8, of 64 four times 1 / 64, ...
 LEDGER = 152 / 16  # bytes a bar of a thread's ledger: a trade each 16 bars; more makes it slower, not wrong
+WORK = cuda_grid.ROOM + cuda_sets.ROOM  # of one launch on a device
 MASKS = 6  # of a signal group, each a bit a bar, while its comparisons are made
 
 
@@ -44,7 +46,7 @@ def shares(config: Config, backend: Backend, data: Loaded, series: int, groups: 
         total, used = (free_bytes() + bars.nbytes if device is None else device["free"]), 0
         total = int(total * 0.8)
     column = 8 * bars.n
-    fixed = used + bars.nbytes + int(INDEX * column) + (ROWS + int(threads * LEDGER * bars.n) if on_host else 0)
+    fixed = used + bars.nbytes + int(INDEX * column) + (ROWS + int(threads * LEDGER * bars.n) if on_host else WORK)
     mask = MASKS * (bars.n // 8 + 8)
     least = fixed + (series + 2) * column + mask
     if least > total:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gpubt.sweep.budget import Shares
     from gpubt.sweep.prepared import Prepared
 
-SETS = 4_096  # of one call, at most
+SETS = 4_096  # of one call, at most; of a backend that is broader so many times more
 
 
 class Engine:
@@ -68,8 +68,12 @@ class Engine:
                     ),
                 )
 
+    @property
+    def _most(self) -> int:
+        return SETS * self.backend.breadth
+
     def _chunks(self, remaining: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-        """Sets of as many signals as fit, but at most `SETS`; those of one signal that are more, in several chunks."""
+        """Sets of as many signals as fit, but at most `_most`; those of one signal that are more, in several chunks."""
         of = self.groups.signal_of[remaining]
         order = np.argsort(of, kind="stable")
         remaining, of = remaining[order], of[order]
@@ -79,22 +83,22 @@ class Engine:
             stop = self._fitting(of, bounds, start)
             groups = [int(of[at]) for at in bounds[start:stop]]
             masks = self._masks(groups)
-            for at in range(bounds[start], bounds[stop], SETS):
-                sets = remaining[at : min(at + SETS, bounds[stop])]
+            for at in range(bounds[start], bounds[stop], self._most):
+                sets = remaining[at : min(at + self._most, bounds[stop])]
                 yield sets, self._batch(sets, groups, masks)
             start = stop
 
     def _fitting(self, of: NDArray[np.int64], bounds: NDArray[np.int64], start: int) -> int:
-        """The end of the signals from `start` on whose masks and indicators fit the memory, and which have up to `SETS` sets."""
+        """The end of the signals from `start` on whose masks and indicators fit the memory, and which have up to `_most` sets."""
         room = max(1, self.shares.indicators // (8 * self.bars.n))
         if self.signals is None or self.signals.kinds <= room:
-            most = int(np.searchsorted(bounds, bounds[start] + SETS, "right")) - 1
+            most = int(np.searchsorted(bounds, bounds[start] + self._most, "right")) - 1
             return max(start + 1, min(most, start + self.shares.signals, len(bounds) - 1))
         series: set[int] = set()
         stop = start
         while stop < len(bounds) - 1 and stop - start < self.shares.signals:
             more = self.signals.numbers(int(of[bounds[stop]]))
-            if stop > start and (len(series | more) > room or bounds[stop + 1] - bounds[start] > SETS):
+            if stop > start and (len(series | more) > room or bounds[stop + 1] - bounds[start] > self._most):
                 break
             series |= more
             stop += 1

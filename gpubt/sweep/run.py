@@ -144,13 +144,13 @@ class Sweep:
 
 
 def backend_of(config: Config) -> tuple[Backend, str]:
-    """The backend of a sweep and the reason. `auto` is the CPU: CUDA would simulate one set after the other."""
+    """The backend of a sweep and the reason. `auto` is the CPU: nothing was measured that tells from when on CUDA is faster."""
     from gpubt.backends import get_backend
 
     if config.backend.name != "auto":
         return get_backend(config.backend, work=0, kernels="lanes")
     backend, _ = get_backend(replace(config.backend, name="cpu"), work=0, kernels="lanes")
-    return backend, "auto: the CPU simulates many sets at once, and cuda one after the other"
+    return backend, "auto: the CPU; from when on cuda is faster for a sweep has not been measured"
 
 
 def table_of(definition: Definition, bars: Bars | None) -> pa.Table:

@@ -1,0 +1,74 @@
+"""The sets of a sweep on a device: one launch walks many, a thread a set, and only tallies and sums of returns come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpubt.backends.base import Batch, Sets, parameter_entry
+from gpubt.backends.runtime import Array, Runtime
+from gpubt.simulate import layout
+
+ROOM = 64 << 20  # bytes of ledger rows, tallies and sums of one launch
+
+# `Sets` of kernels/sweep.cu
+POINTERS = ("inputs", "params", "entries", "rungs", "rung_of", "input_of", "trade_of", "ends", "rows", "sums", "squares", "out")
+SETS = np.dtype(
+    [*((name, "u8") for name in POINTERS), *((name, "i8") for name in ("count", "room", "periods", "blocks")), ("risk_free", "f8")]
+)
+
+
+class SetLaunches:
+    """One batch: its inputs (rows of addresses by `layout.TABLE`, then the number of bars) and parameters are on the device once."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        put: Callable[[NDArray[Any]], Array],
+        inputs: NDArray[np.uint64],
+        batch: Batch,
+        ends: NDArray[np.int64],
+        risk_free: float,
+    ) -> None:
+        self.runtime, self.put, self.batch = runtime, put, batch
+        used, self.trade_of = np.unique(batch.trade_of, return_inverse=True)
+        own = [batch.trades[i] for i in used]
+        rungs, lengths = np.concatenate([trade.rungs for trade in own]), np.array([len(trade.rungs) for trade in own])
+        params = np.concatenate([trade.params for trade in own])
+        width = int(max(lengths.max() + 1, params["pyramiding"].max()))  # rows that a position can have
+        self.fixed = {
+            "inputs": put(inputs),
+            "params": put(params),
+            "entries": put(parameter_entry(params)),
+            "rungs": put(rungs),
+            "rung_of": put(np.cumsum(lengths) - lengths),
+            "ends": put(ends),
+        }
+        self.room, self.sizes = 2 * width, {"periods": len(ends), "risk_free": risk_free}
+
+    def run(self, bar_by_bar: bool, out: Sets) -> None:
+        """Every tally and sum of the batch."""
+        blocks = out.sums.shape[1]
+        most = max(1, ROOM // (self.room * layout.TRADE.itemsize + layout.TALLY.itemsize + 16 * blocks))
+        for start in range(0, self.batch.n, most):
+            self._launch(slice(start, min(self.batch.n, start + most)), bar_by_bar, blocks, out)
+
+    def _launch(self, sets: slice, bar_by_bar: bool, blocks: int, out: Sets) -> None:
+        count = sets.stop - sets.start
+        mine = {
+            "input_of": self.put(self.batch.input_of[sets]),
+            "trade_of": self.put(self.trade_of[sets]),
+            "rows": self.runtime.empty(count * self.room * layout.TRADE.itemsize, np.uint8),
+            "sums": self.runtime.zeros(max(1, count * blocks), np.float64),
+            "squares": self.runtime.zeros(max(1, count * blocks), np.float64),
+            "out": self.runtime.empty(count * layout.TALLY.itemsize, np.uint8),
+        }
+        addresses = {name: self.runtime.address(array) for name, array in (self.fixed | mine).items()}
+        record = layout.record(SETS, **addresses, **self.sizes, count=count, room=self.room, blocks=blocks)
+        self.runtime.launch("simulate_sets", count, self.put(record), np.int64(bar_by_bar))
+        out.tallies[sets] = self.runtime.to_host(mine["out"]).view(layout.TALLY)
+        for name, sums in (("sums", out.sums), ("squares", out.squares)):
+            sums[sets] = self.runtime.to_host(mine[name])[: count * blocks].reshape(count, blocks)
