@@ -22,6 +22,7 @@ from gpubt.backends.kernels.tiles import (
     at_row,
     both,
     deliver,
+    delivered,
     divide,
     either,
     equal,
@@ -201,30 +202,12 @@ def one_tile(code, slots, wanted, leaves, g, addresses, constants, tiles, clean,
 
 
 @njit(**OPTIONS, **UNCOUNTED)
-def run_programs(
-    code,
-    slots,
-    wanted,
-    compared,
-    steps,
-    outputs,
-    leaves,
-    addresses,
-    constants,
-    n,
-    first,
-    last,
-    out,
-    buffers,
-    ends,
-    places,
-    masks,
-    flags,
-    carried,
-):
+def run_programs(programs, leaves, addresses, constants, n, first, last, out, space):
     """Programs [first, last), whose leaves are rows of `leaves`, tile by tile: their comparisons, then the operations on masks. A row of
-    `steps` is (slot, operation, a, b, shift); slots below `compared` are comparisons. What a shift
-    moves past the end of a tile waits in `carried`. The last six arguments are a `workspace`."""
+    `steps` is (slot, operation, a, b, shift); slots below `compared` are comparisons. What a shift moves past the end of a tile waits in
+    `carried`."""
+    code, slots, wanted, compared, steps, outputs = programs
+    buffers, ends, places, masks, flags, carried = space
     size, operands, tiles = n // 64 + 1, places[:STACK], places[STACK:]
     numbers, clean, clean_rows = flags[:STACK], flags[STACK : STACK + len(addresses)], flags[STACK + len(addresses) :].reshape(2, len(code))
     for tile in range(n // TILE + 1):
@@ -235,38 +218,13 @@ def run_programs(
         for g in range(first, last + 1):
             now, before = g & 1, (g - 1) & 1
             if g < last:
-                rows = masks[now].ctypes.data
-                given = (
-                    leaves,
-                    g,
-                    addresses,
-                    constants,
-                    tiles,
-                    clean,
-                    n,
-                    lo,
-                    buffers.ctypes.data,
-                    operands,
-                    numbers,
-                    clean_rows[now],
-                    rows,
-                )
-                one_tile(code, slots, wanted, *given)
+                inputs = (leaves, g, addresses, constants, tiles, clean)
+                scratch = (buffers.ctypes.data, operands, numbers, clean_rows[now], masks[now].ctypes.data)
+                one_tile(code, slots, wanted, *inputs, n, lo, *scratch)
             if g > first:
-                finish(
-                    code,
-                    wanted,
-                    clean_rows[before],
-                    compared,
-                    steps,
-                    outputs,
-                    masks[before],
-                    count,
-                    n,
-                    at,
-                    carried[g - 1 - first],
-                    out[g - 1],
-                )
+                program = (code, wanted, clean_rows[before], compared, steps, outputs)
+                finish(*program, masks[before], count, n, at, carried[g - 1 - first], out[g - 1])
+    delivered()
 
 
 @njit(**INNER, **UNCOUNTED)
@@ -405,10 +363,10 @@ def run_grid(
     of `addresses` (0: a constant) and `constants`."""
     stride = -(-words(n) // 8) * 8  # rows begin on a cache line
     out = empty(len(leaves) * len(structure.outputs) * stride, "time").view(np.uint64).reshape(len(leaves), len(structure.outputs), stride)
-    code = (structure.code, structure.slots, structure.wanted, structure.compared, structure.steps, structure.outputs)
+    programs = (structure.code, structure.slots, structure.wanted, structure.compared, structure.steps, structure.outputs)
 
     def work(first: int, last: int) -> None:
-        run_programs(*code, leaves, addresses, constants, n, first, last, out, *workspace(structure, last - first, len(addresses)))
+        run_programs(programs, leaves, addresses, constants, n, first, last, out, workspace(structure, last - first, len(addresses)))
 
     share(work, len(leaves), max(1, WORTH // n))
     return out[:, :, : words(n)]

@@ -137,6 +137,17 @@ def deliver(typingctx: Any, to: Any, a: Any) -> Any:
     return types.void(types.int64, types.int64), codegen
 
 
+@intrinsic
+def delivered(typingctx: Any) -> Any:
+    """After this, what was delivered is there for other threads."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
 @njit(**INNER, **UNCOUNTED)
 def at_row(rows, row):
     """The address of the words of a tile."""
