@@ -21,6 +21,7 @@ COMMANDS = {
     "top": ("gpubt.commands.top", "the best sets of a sweep: gpubt top DIR --by sharpe_ratio"),
     "replay": ("gpubt.commands.replay", "the run behind a row of a sweep: gpubt replay SWEEP_DIR --row 17"),
     "explain": ("gpubt.commands.explain", "why a trade is what it is: gpubt explain RUN --trade 17"),
+    "report": ("gpubt.commands.report", "a run or a sweep as one HTML file: gpubt report DIR"),
     "compare": ("gpubt.commands.compare", "whether two runs gave the same trades: gpubt compare A B"),
     "info": ("gpubt.commands.info", "versions, devices, whether and why cuda can't be used, caches"),
     "list": ("gpubt.commands.listing", "strategies, indicators, configuration groups"),
