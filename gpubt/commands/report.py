@@ -34,4 +34,5 @@ def _parser() -> Parser:
     parser.add_argument(
         "--by", default="sharpe_ratio", metavar="FIGURE", help="of a sweep: the figure that sets are judged by (default sharpe_ratio)"
     )
+    parser.add_argument("--partial", action="store_true", help="of a sweep that is not finished, the rows there are")
     return parser

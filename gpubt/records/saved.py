@@ -64,8 +64,8 @@ class SavedRun:
 
     @cached_property
     def positions(self) -> dict[str, NDArray[Any]]:
-        """A row a position, in ledger order; shape (positions,): symbol, position, side and exit_reason (of its last row) as codes, bars and
-        times of its first entry and last exit, pnl (cash), notional (cash, units times entry price), worst mae, best mfe, bars_held."""
+        """A row a position, in ledger order, shape (positions,): symbol, position, side and exit_reason (of its last row) as codes, bars
+        and times of its first entry and last exit, pnl (cash), notional (cash, units times entry price), worst mae, best mfe, bars_held."""
         order = np.lexsort([self.ledger[name] for name in ("leg", "position", "symbol")])
         rows = {name: column[order] for name, column in self.ledger.items()}
         starts = np.flatnonzero((np.diff(rows["symbol"], prepend=-1) != 0) | (np.diff(rows["position"], prepend=-1) != 0))

@@ -19,8 +19,8 @@ LEAST = 20  # returns in a window of the rolling ratio
 
 @dataclass(frozen=True)
 class Curve:
-    """`time` (ns UTC) and `equity` (cash) as in equity.parquet, `days` (days since 1970 of `time` in data.timezone) and `ends`, the rows that
-    end a return period."""
+    """`time` (ns UTC) and `equity` (cash) as in equity.parquet, `days` (days since 1970 of `time` in data.timezone) and `ends`, the rows
+    that end a return period."""
 
     time: NDArray[np.int64]
     equity: NDArray[np.float64]

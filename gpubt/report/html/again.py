@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gpubt.errors import GpubtError
+
+BARE = re.compile(r"[A-Za-z_/][\w./+@%-]*")  # text that needs no quotes
 
 
 def again(config: Mapping[str, Any], path: str) -> str:
@@ -52,7 +55,7 @@ def _text(value: Any) -> str:
     """A value in the grammar of overrides."""
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"'{escaped}'" if not value.replace("_", "").isalnum() or value.lower() in ("null", "true", "false") else value
+        return value if BARE.fullmatch(value) and value.lower() not in ("null", "true", "false", "inf", "nan") else f"'{escaped}'"
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{_text(one)}" for key, one in value.items()) + "}"
     if isinstance(value, (list, tuple)):

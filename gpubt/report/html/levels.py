@@ -14,8 +14,8 @@ MOST = 20_000  # points of a level
 
 
 def kept(values: NDArray[np.float64], most: int = MOST) -> NDArray[np.int64]:
-    """Which points of `values` to draw, ascending, at most `most` (4 or more): all, or of each of equal buckets the lowest and the highest, and
-    the first and the last point."""
+    """Which points of `values` to draw, ascending, at most `most` (4 or more): all, or of each of equal buckets the lowest and the
+    highest, and the first and the last point."""
     n = len(values)
     if n <= most:
         return np.arange(n)
@@ -30,7 +30,7 @@ def kept(values: NDArray[np.float64], most: int = MOST) -> NDArray[np.int64]:
 
 
 def candles(bars: Bars, most: int = MOST) -> tuple[int, dict[str, NDArray[Any]]]:
-    """Bars an item, and at most `most` of them: `time` (ns UTC, of the first bar), open, high, low, close. Nothing sticks out that is lost."""
+    """Bars an item, and at most `most` of them: `time` (ns UTC, of the first bar), open, high, low, close, which keep all extremes."""
     size = max(1, -(-bars.n // most))
     starts = np.arange(0, bars.n, size)
     last = np.minimum(starts + size, bars.n) - 1

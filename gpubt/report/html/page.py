@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ASSETS = Path(__file__).parent / "assets"
+COPY = '<button type="button" class="copy">Copy</button>'  # beside the code that it copies
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 # inside a script element only "<" can end it or begin a comment; JSON's own \u form is the same text to the reader
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
@@ -63,7 +64,8 @@ def chart(name: str, label: str, kind: str = "") -> str:
 
 
 def page(title: str, subtitle: str, sections: Sequence[tuple[str, str, str]], data: Any, scripts: Sequence[str], lead: str = "") -> str:
-    """The file. `sections` are (name, title, HTML) in order, `data` is what the `scripts` of assets/ read, `lead` is HTML under the title."""
+    """The file. `sections` are (name, title, HTML) in order, `data` is what the `scripts` of assets/ read, `lead` is HTML below the
+    title."""
     links = "".join(f'<a href="#{name}">{esc(text)}</a>' for name, text, _ in sections)
     return f"""<!doctype html>
 <html lang="en">

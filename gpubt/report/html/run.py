@@ -14,7 +14,7 @@ from gpubt.report.html.account import Curve, by_month, curve_data, read_curve, r
 from gpubt.report.html.again import again
 from gpubt.report.html.assumptions import assumptions
 from gpubt.report.html.market import Market, read_market
-from gpubt.report.html.page import chart, esc, page, section, table
+from gpubt.report.html.page import COPY, chart, esc, page, section, table
 from gpubt.report.numbers import NONE, milliseconds, moment, number, percent, size
 
 SHOWN = ("total_return", "annual_return", "sharpe_ratio", "max_drawdown", "volatility", "n_trades", "win_rate", "exposure")
@@ -50,9 +50,8 @@ def _symbol(saved: SavedRun, symbol: str | None) -> str:
 
 def _data(saved: SavedRun, curve: Curve, market: Market | str, symbol: str, most: int) -> tuple[dict[str, Any], int]:
     """What the scripts read, and how many trades are embedded."""
-    there = isinstance(market, Market)
     data: dict[str, Any] = {
-        "account": curve_data(curve, market.held if there else None),
+        "account": curve_data(curve, market.held if isinstance(market, Market) else None),
         "returns": returns_data(curve),
         "rolling": rolling_sharpe(curve),
         "results": trades.trades_histogram(saved),
@@ -61,7 +60,7 @@ def _data(saved: SavedRun, curve: Curve, market: Market | str, symbol: str, most
         "bars": None,
         "trades": [],
     }
-    if there:
+    if isinstance(market, Market):
         rows = trades.chosen(saved, symbol, most)
         data |= {
             "bars": trades.overview(market.run.bars),
@@ -76,7 +75,7 @@ def _lead(saved: SavedRun) -> str:
     notes = "".join(f'<p class="note">{esc(text)}</p>' for text in saved.summary.get("warnings") or ())
     held = saved.summary.get("buy_and_hold") or {}
     cards = "".join(
-        f'<div class="card"><dt>{_defined(name)}</dt><dd class="{_sign(name, value)}">{written(name, value)}</dd>'
+        f'<div class="card"><dt>{defined(name)}</dt><dd class="{_sign(name, value)}">{written(name, value)}</dd>'
         + (f"<dd>{written(name, held[name])} held</dd>" if name in held else "<dd>&nbsp;</dd>")
         + "</div>"
         for name in SHOWN
@@ -95,14 +94,23 @@ def written(name: str, value: float | None) -> str:
     return percent(value, sign=name not in UNSIGNED) if unit == FRACTION else number(value)
 
 
-def _defined(name: str) -> str:
+def defined(name: str) -> str:
     """The label of a figure, whose definition shows on hover, focus and touch."""
     if name not in DEFINITIONS:
         return esc(name)
+    label = esc(DEFINITIONS[name].label)
+    return f'<span class="term" tabindex="0">{label}<span role="tooltip">{_definition(name)}</span></span>'
+
+
+def _definition(name: str) -> str:
     one = DEFINITIONS[name]
     source = f" ({one.source})" if one.source else ""
-    unit = f"; {one.unit}" if one.unit == CASH else ""
-    return f'<span class="term" tabindex="0">{esc(one.label)}<span role="tooltip">{esc(one.text + unit + source)}</span></span>'
+    return esc(one.text + ("; cash" if one.unit == CASH else "") + source)
+
+
+def _words(name: str) -> str:
+    """The definition in plain sight, where there is room."""
+    return f'<span class="words">{_definition(name)}</span>' if name in DEFINITIONS else ""
 
 
 def _sections(saved: SavedRun, curve: Curve, market: Market | str, symbol: str, shown: int) -> Iterator[tuple[str, str, str]]:
@@ -179,18 +187,19 @@ CANDLES = f"""{chart("bars-chart", "Prices of the whole run with the trades that
 <p class="level" id="level" aria-live="polite"></p>
 <div class="trade"><div class="scroll list"><table id="trade-list"><thead><tr><th>Trade</th><th>Side</th><th>Entry (UTC)</th><th>Bars</th>
 <th>Result</th><th>Exit</th></tr></thead><tbody></tbody></table></div>
-<div class="detail"><div class="bar"><button type="button" id="previous">&larr; Previous</button><button type="button" id="next">Next &rarr;</button>
-<span id="trade-title" aria-live="polite"></span></div>{chart("trade-chart", "Bars around the chosen trade with its fills, stop and targets")}
+<div class="detail"><div class="bar"><button type="button" id="previous">&larr; Previous</button>
+<button type="button" id="next">Next &rarr;</button><span id="trade-title" aria-live="polite"></span></div>
+{chart("trade-chart", "Bars around the chosen trade with its fills, stop and targets")}
 <p class="level" id="trade-level"></p><ol id="events"></ol></div></div>"""
 
 
 def _figures(saved: SavedRun) -> str:
     held = saved.summary.get("buy_and_hold") or {}
     rows = (
-        [_defined(name), written(name, value), written(name, held[name]) if name in held else ""]
+        [defined(name), written(name, value), written(name, held[name]) if name in held else "", _words(name)]
         for name, value in saved.summary["metrics"].items()
     )
-    return table(("Figure", "Strategy", "Buy and hold"), rows, "figures") + _by_symbol(saved)
+    return table(("Figure", "Strategy", "Buy and hold", ""), rows, "figures") + _by_symbol(saved)
 
 
 def _by_symbol(saved: SavedRun) -> str:
@@ -205,7 +214,7 @@ def _by_symbol(saved: SavedRun) -> str:
     with pq.ParquetFile(path) as file:
         found = file.read(["symbol", *names]).to_pylist()
     rows = ([esc(row["symbol"]), *(written(name, row[name]) for name in names)] for row in found)
-    return "<h3>By symbol</h3>" + table(("Symbol", *(_defined(name) for name in names)), rows, "figures")
+    return "<h3>By symbol</h3>" + table(("Symbol", *(defined(name) for name in names)), rows, "figures")
 
 
 def _machine(saved: SavedRun) -> str:
@@ -245,7 +254,7 @@ def _again(saved: SavedRun) -> str:
     command = again(saved.config, str(saved.folder / CONFIG))
     config = (saved.folder / CONFIG).read_text(encoding="utf-8")
     return (
-        f'<div class="command"><code>{esc(command)}</code><button type="button" class="copy">Copy</button></div>'
+        f'<div class="command"><code>{esc(command)}</code>{COPY}</div>'
         "<p class=about>The same bars give the ledger digest below, on any backend.</p>"
         + table(("SHA-256", "of"), ((f"<code>{esc(value)}</code>", esc(name)) for name, value in facts), "digests")
         + f'<p class="about">{esc(versions)}</p>'

@@ -71,7 +71,7 @@ def window(bars: Bars, entry: int, leave: int) -> dict[str, Any]:
 
 
 def story(run: Reopened, position: int) -> dict[str, Any]:
-    """What `gpubt explain` tells: fills by leg, the initial stop and targets, and the events in words; nothing where it can't be replayed."""
+    """What `gpubt explain` tells: fills by leg, the initial stop and targets, and the events in words; where it can't be replayed, why."""
     try:
         told = run.explain(position)
     except GpubtError as error:

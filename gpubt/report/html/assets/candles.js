@@ -43,7 +43,7 @@ function barsChart(c) {
   };
   return {
     traces: [candle(c, { ...prices, name: "price" }), entries],
-    shape: layout(c, { hovermode: "closest", uirevision: "bars", xaxis: axis(c, { type: "date", rangeslider: { visible: false }, ...(view ? { range: view.map((t) => new Date(t).toISOString()) } : {}) }), yaxis: axis(c, { title: "price", fixedrange: false }) }),
+    shape: layout(c, { hovermode: "closest", uirevision: "bars", margin: { l: 8, r: 8, t: 30, b: 28 }, xaxis: axis(c, { type: "date", rangeslider: { visible: false }, ...(view ? { range: view.map((t) => new Date(t).toISOString()) } : {}) }), yaxis: axis(c, { title: "price", fixedrange: false }) }),
   };
 }
 

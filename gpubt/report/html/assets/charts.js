@@ -20,6 +20,7 @@ function colours() {
 }
 
 const clear = (colour, share) => `${colour}${Math.round(255 * share).toString(16).padStart(2, "0")}`;
+const tinted = (text, colour) => `<span style="color:${colour}">${text}</span>`; // a legend inside a title
 const narrow = () => window.innerWidth < 600;
 const axis = (c, more = {}) => ({
   gridcolor: c.grid, zerolinecolor: c.line, linecolor: c.line, tickfont: { color: c.soft, size: 11 }, automargin: true, ...more,
@@ -30,23 +31,24 @@ function layout(c, more = {}) {
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: narrow() ? false : "zoom", hovermode: "x unified",
     font: { family: getComputedStyle(document.body).fontFamily, color: c.text, size: 12 },
-    margin: { l: 8, r: 8, t: more.title ? 36 : 12, b: 28 }, showlegend: false,
+    margin: { l: 8, r: 8, t: more.title ? 36 : 14, b: 28 }, showlegend: false,
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { color: c.soft } },
     hoverlabel: { bgcolor: c.panel, bordercolor: c.line, font: { color: c.text, size: 12 } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: c.held, activecolor: c.accent },
     ...more,
-    ...(more.title ? { title: { text: plain(more.title), font: { size: 14, color: c.text }, x: 0, xanchor: "left", xref: "container", pad: { l: 8 } } } : {}),
+    ...(more.title ? { title: { text: more.title, font: { size: 14, color: c.text }, x: 0, xanchor: "left", xref: "container", pad: { l: 8 } } } : {}),
   };
 }
 
-const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"] };
+// the buttons are listed, so that none of Plotly's own which sends data somewhere is ever there
+const CONFIG = { responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]] };
 const drawn = new Map();
 const builders = new Map();
 
 function draw(id) {
   const element = byId(id);
   const { traces, shape } = builders.get(id)(colours());
-  const done = Plotly.react(element, traces, shape, { ...CONFIG, displayModeBar: narrow() ? false : "hover" });
+  const done = Plotly.react(element, traces, shape, { ...CONFIG, displayModeBar: !narrow() && element.classList.contains("tall") });
   drawn.set(id, true);
   return done;
 }
@@ -80,7 +82,7 @@ function histogram(id, one, title, unit, marks = []) {
         hovertemplate: `%{x:.3g}${unit ? " " + unit : ""}: %{y:,}<extra></extra>`,
       }],
       shape: layout(c, {
-        title, hovermode: "closest", bargap: 0.05, xaxis: axis(c, { ticksuffix: unit ? ` ${unit}` : "" }), yaxis: axis(c),
+        title: plain(title), hovermode: "closest", bargap: 0.05, xaxis: axis(c, { ticksuffix: unit ? ` ${unit}` : "" }), yaxis: axis(c),
         shapes: marks.map((mark) => ({ type: "line", x0: mark.x, x1: mark.x, yref: "paper", y0: 0, y1: 1, line: { color: c[mark.colour], width: 1.5, dash: mark.dash || "solid" } })),
         annotations: marks.map((mark, i) => ({ x: mark.x, yref: "paper", y: 1 - 0.1 * i, text: plain(mark.text), showarrow: false, xanchor: mark.anchor || "left", xshift: mark.anchor === "right" ? -4 : 4, font: { size: 11, color: c[mark.colour] } })),
       }),

@@ -28,7 +28,7 @@ function yearsChart(c) {
   const y = rows.map((row) => Number(row.lastElementChild.textContent));
   return {
     traces: [{ type: "bar", x, y, marker: { color: y.map((value) => (value < 0 ? c.down : c.up)) }, hovertemplate: "%{x}: %{y:.1f} %<extra></extra>" }],
-    shape: layout(c, { hovermode: "closest", bargap: 0.35, xaxis: axis(c, { type: "category" }), yaxis: axis(c, { ticksuffix: " %" }) }),
+    shape: layout(c, { hovermode: "closest", bargap: x.length < 8 ? 0.7 : 0.35, xaxis: axis(c, { type: "category" }), yaxis: axis(c, { ticksuffix: " %" }) }),
   };
 }
 
@@ -55,7 +55,7 @@ function excursionsChart(c) {
   return {
     traces: [part("losers", c.down, (x) => !(x > 0)), part("winners", c.up, (x) => x > 0)],
     shape: layout(c, {
-      title: `Excursions of trades${some}`, hovermode: "closest", showlegend: true, legend: { orientation: "h", y: 1, yanchor: "bottom", x: 1, xanchor: "right", font: { color: c.soft } },
+      title: `Excursions of ${tinted("winners", c.up)} and ${tinted("losers", c.down)}${some}`, hovermode: "closest",
       xaxis: axis(c, { ticksuffix: " %", title: "worst (MAE)" }), yaxis: axis(c, { ticksuffix: " %", title: "best (MFE)" }), margin: { l: 8, r: 8, t: 36, b: 40 },
     }),
   };
@@ -80,7 +80,7 @@ function exposureChart(c) {
   return {
     traces: [part("long", c.up), part("short", c.down)],
     shape: layout(c, {
-      title: "Exposure by month", barmode: "stack", bargap: 0.1, showlegend: true, legend: { orientation: "h", y: 1, yanchor: "bottom", x: 1, xanchor: "right", font: { color: c.soft } },
+      title: `Exposure by month, ${tinted("long", c.up)} and ${tinted("short", c.down)}`, barmode: "stack", bargap: 0.1,
       xaxis: axis(c, { type: "date" }), yaxis: axis(c, { tickformat: ".0%" }),
     }),
   };
