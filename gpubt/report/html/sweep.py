@@ -15,7 +15,7 @@ from gpubt.report.html.page import COPY, chart, esc, listed, page, section, tabl
 from gpubt.report.html.run import defined
 from gpubt.report.html.surfaces import groups, surfaces
 from gpubt.report.numbers import NONE, number, percent
-from gpubt.report.top import SHOWN, setting, written
+from gpubt.report.top import SHOWN, replay, setting, written
 from gpubt.sweep.chance import Chance, by_chance
 from gpubt.sweep.neighbours import stability
 from gpubt.sweep.ranking import BEST, HIGH
@@ -26,6 +26,7 @@ MOST_AXES = 6  # with surfaces: those that explain most
 SURFACES = 4  # figures with surfaces
 SLICES = 5  # of the best sets
 ROWS = 20  # of the table
+REPLAY = '<button type="button" class="copy">Copy command</button>'
 CLOUD = 1_000  # best sets, and as many evenly chosen, beside their neighbours
 
 
@@ -135,7 +136,7 @@ def _table(top: Top) -> str:
         *(defined(name) for name in names),
         "neighbours' mean",
         "shape",
-        "run it alone",
+        "alone",
     ]
     folder = shlex.quote(str(top.folder))
     rows = (
@@ -145,11 +146,11 @@ def _table(top: Top) -> str:
             *(written(name, row["figures"][name]) for name in names),
             written(top.by, row["neighbours"]["mean"]),
             esc(row["neighbours"]["shape"] or NONE),
-            f'<span class="replay"><code>gpubt replay {esc(folder)} --row {row["set"]}</code>{COPY}</span>',
+            f'<span class="replay"><code>gpubt replay {esc(folder)} --row {row["set"]}</code>{REPLAY}</span>',
         ]
         for row in top.rows
     )
-    return table(head, rows, "figures wide")
+    return table(head, rows, "figures wide") + f'<p class="about">Alone, as a run: <code>{esc(replay(top))}</code> is the first.</p>'
 
 
 SURFACE = f"""<div class="bar"><label>Across <select id="x-axis"></select></label><label>Up <select id="y-axis"></select></label>

@@ -21,6 +21,11 @@ function colours() {
 
 const clear = (colour, share) => `${colour}${Math.round(255 * share).toString(16).padStart(2, "0")}`;
 const tinted = (text, colour) => `<span style="color:${colour}">${text}</span>`; // a legend inside a title
+const mixed = (one, other, share) => {
+  const parts = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  const a = parts(one), b = parts(other);
+  return `rgb(${a.map((x, i) => Math.round(share * x + (1 - share) * b[i])).join(",")})`;
+};
 const narrow = () => window.innerWidth < 600;
 const axis = (c, more = {}) => ({
   gridcolor: c.grid, zerolinecolor: c.line, linecolor: c.line, tickfont: { color: c.soft, size: 11 }, automargin: true, ...more,
@@ -70,7 +75,8 @@ function chart(id, build, ready) {
 const redraw = (id) => drawn.has(id) && draw(id);
 const redrawAll = () => drawn.forEach((_, id) => draw(id));
 
-function histogram(id, one, title, unit, marks = []) {
+// `signed`: losses and gains have their own colours
+function histogram(id, one, title, unit, { signed = false, marks = [] } = {}) {
   chart(id, (c) => {
     const centres = one.counts.map((_, i) => (one.edges[i] + one.edges[i + 1]) / 2);
     const widths = one.counts.map((_, i) => one.edges[i + 1] - one.edges[i]);
@@ -78,7 +84,7 @@ function histogram(id, one, title, unit, marks = []) {
     return {
       traces: [{
         type: "bar", x: centres.map((x) => scale * x), y: one.counts, width: widths.map((x) => scale * x),
-        marker: { color: centres.map((x) => (unit !== "%" ? c.accent : x < 0 ? c.down : c.up)), line: { width: 0 } },
+        marker: { color: centres.map((x) => (!signed ? c.accent : x < 0 ? c.down : c.up)), line: { width: 0 } },
         hovertemplate: `%{x:.3g}${unit ? " " + unit : ""}: %{y:,}<extra></extra>`,
       }],
       shape: layout(c, {
@@ -104,8 +110,8 @@ function copying() {
     const button = event.target.closest("button.copy");
     if (!button) return;
     const code = button.parentElement.querySelector("code");
-    const done = () => { button.textContent = "Copied"; setTimeout(() => { button.textContent = "Copy"; }, 1500); };
-    const select = () => getSelection().selectAllChildren(code); // where the clipboard is not allowed, at least the text is marked
+    const done = () => { const text = button.textContent; button.textContent = "Copied"; setTimeout(() => { button.textContent = text; }, 1500); };
+    const select = () => { code.style.display = "inline"; getSelection().selectAllChildren(code); }; // where the clipboard is not allowed
     if (navigator.clipboard) navigator.clipboard.writeText(code.textContent).then(done, select); else select();
   });
 }

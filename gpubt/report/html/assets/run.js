@@ -88,9 +88,9 @@ function exposureChart(c) {
 
 chart("equity-chart", equityChart);
 chart("years-chart", yearsChart);
-histogram("returns-chart", data.returns, "Distribution of returns", "%");
+histogram("returns-chart", data.returns, "Distribution of returns", "%", { signed: true });
 chart("rolling-chart", rollingChart);
-histogram("results-chart", data.results, "Distribution of trade results", "%");
+histogram("results-chart", data.results, "Distribution of trade results", "%", { signed: true });
 chart("excursions-chart", excursionsChart);
 chart("reasons-chart", reasonsChart);
 if (data.exposure) chart("exposure-chart", exposureChart);

@@ -1,6 +1,7 @@
 // The charts of a sweep.
 const AGGREGATES = { mean: "mean of all", highest: "highest of all", lowest: "lowest of all" };
-const picked = { x: 0, y: data.axes.length > 1 ? 1 : null, figure: data.by, rest: "mean" };
+const finest = data.axes.map((_, i) => i).sort((a, b) => data.axes[b].labels.length - data.axes[a].labels.length);
+const picked = { x: finest[0], y: finest.length > 1 ? finest[1] : null, figure: data.by, rest: "mean" };
 const scaleOf = (name) => (data.figures[name].unit === "%" ? 100 : 1);
 const labelOf = (name) => data.figures[name].label;
 
@@ -38,7 +39,7 @@ function surfaceChart(c) {
     };
   }
   const y = data.axes[picked.y];
-  const scale = both ? [[0, c.down], [0.5, c.panel], [1, c.up]] : high <= 0 ? [[0, c.down], [1, c.panel]] : [[0, c.panel], [1, c.accent]];
+  const scale = both ? [[0, c.down], [0.5, c.panel], [1, c.up]] : high <= 0 ? [[0, c.down], [1, mixed(c.down, c.panel, 0.12)]] : [[0, mixed(c.accent, c.panel, 0.12)], [1, c.accent]];
   return {
     traces: [{
       type: "heatmap", z, x: x.labels.map(plain), y: y.labels.map(plain), colorscale: scale, zmin: both ? -far : low, zmax: both ? far : high, xgap: 1, ygap: 1,
@@ -111,5 +112,5 @@ for (const one of data.histograms) {
   byId("histograms").append(box);
   const marks = one.best === null ? [] : [{ x: scale * one.best, text: "best set", colour: "mark", anchor: "right" }];
   if (one.name === "sharpe_ratio" && data.chance) marks.push({ x: data.chance.expected, text: "best by chance", colour: "text", dash: "dot", anchor: "right" });
-  histogram(id, one, labelOf(one.name), data.figures[one.name].unit, marks);
+  histogram(id, one, labelOf(one.name), data.figures[one.name].unit, { marks });
 }
