@@ -15,6 +15,7 @@ from gpubt.report.html.levels import MOST, histogram, kept
 from gpubt.report.html.page import listed, milliseconds
 
 LEAST = 20  # returns in a window of the rolling ratio
+NOISE = 1e-12  # of the variance of all returns: less in a window is rounding
 
 
 @dataclass(frozen=True)
@@ -101,17 +102,15 @@ def rolling_sharpe(curve: Curve) -> dict[str, Any]:
     found: dict[str, Any] = {"window": window, "time": [], "value": []}
     if len(excess) < window or not per_year:
         return found
-    views = np.lib.stride_tricks.sliding_window_view(excess, window)
-    rows = np.unique(np.linspace(0, len(views) - 1, MOST).astype(np.int64))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = np.concatenate([_sharpe(views[part], per_year) for part in np.array_split(rows, -(-len(rows) // 1024))])
-    return found | {"time": milliseconds(curve.time[curve.ends[window - 1 :][rows]]), "value": listed(values, 5)}
-
-
-def _sharpe(excess: NDArray[np.float64], per_year: float) -> NDArray[np.float64]:
-    deviation = excess.std(axis=1, ddof=1)
-    ratio: NDArray[np.float64] = np.where(deviation > 0.0, excess.mean(axis=1) / deviation, np.nan) * np.sqrt(per_year)
-    return ratio
+    first = np.unique(np.linspace(0, len(excess) - window, MOST).astype(np.int64))
+    centre = excess.mean()  # sums of what is left are small, and so is their rounding
+    sums, squares = (np.concatenate([[0.0], np.cumsum((excess - centre) ** power)]) for power in (1, 2))
+    total, square = (one[first + window] - one[first] for one in (sums, squares))
+    variance = (square - total * total / window) / (window - 1)
+    varies = variance > NOISE * excess.var()
+    values = np.full(len(first), np.nan)
+    values[varies] = (total[varies] / window + centre) / np.sqrt(variance[varies]) * np.sqrt(per_year)
+    return found | {"time": milliseconds(curve.time[curve.ends[first + window - 1]]), "value": listed(values, 5)}
 
 
 def _returns(equity: NDArray[np.float64], capital: float) -> NDArray[np.float64]:

@@ -214,7 +214,7 @@ def _by_symbol(saved: SavedRun) -> str:
     with pq.ParquetFile(path) as file:
         found = file.read(["symbol", *names]).to_pylist()
     rows = ([esc(row["symbol"]), *(written(name, row[name]) for name in names)] for row in found)
-    return "<h3>By symbol</h3>" + table(("Symbol", *(defined(name) for name in names)), rows, "figures")
+    return "<h3>By symbol</h3>" + table(("Symbol", *(defined(name) for name in names)), rows, "figures wide")
 
 
 def _machine(saved: SavedRun) -> str:

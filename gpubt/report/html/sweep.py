@@ -26,7 +26,6 @@ MOST_AXES = 6  # with surfaces: those that explain most
 SURFACES = 4  # figures with surfaces
 SLICES = 5  # of the best sets
 ROWS = 20  # of the table
-REPLAY = '<button type="button" class="copy">Copy command</button>'
 CLOUD = 1_000  # best sets, and as many evenly chosen, beside their neighbours
 
 
@@ -134,9 +133,9 @@ def _table(top: Top) -> str:
         "Set",
         *(esc(name) for name in top.short.values()),
         *(defined(name) for name in names),
-        "neighbours' mean",
+        "neighbours",
         "shape",
-        "alone",
+        "replay",
     ]
     folder = shlex.quote(str(top.folder))
     rows = (
@@ -146,7 +145,7 @@ def _table(top: Top) -> str:
             *(written(name, row["figures"][name]) for name in names),
             written(top.by, row["neighbours"]["mean"]),
             esc(row["neighbours"]["shape"] or NONE),
-            f'<span class="replay"><code>gpubt replay {esc(folder)} --row {row["set"]}</code>{REPLAY}</span>',
+            f'<span class="replay"><code>gpubt replay {esc(folder)} --row {row["set"]}</code>{COPY}</span>',
         ]
         for row in top.rows
     )
