@@ -17,6 +17,7 @@ import pytest
 import yaml
 from by_hand import FLAT, write
 from command_line import Cli
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +28,7 @@ from gpubt.metrics.definitions import DEFINITIONS, markdown
 from gpubt.records.arrow import plain
 from gpubt.records.saved import read_run
 from gpubt.report.html.account import Curve, by_month, read_curve, rolling_sharpe
-from gpubt.report.html.again import again, overrides
+from gpubt.report.html.again import again, overrides, written
 from gpubt.report.html.levels import candles, histogram, kept
 from gpubt.report.html.market import read_market
 from gpubt.report.html.page import script_json
@@ -246,11 +247,18 @@ def test_the_command_gives_the_configuration(given: list[str]) -> None:
     assert shlex.split(again(config, "config.yaml"))[:2] == ["gpubt", "run"]
 
 
+@given(st.recursive(st.text("ab1e.5/:,{}[]()='\" é%@+-_", min_size=1), st.lists, max_leaves=4))
+def test_values_as_overrides(value: Any) -> None:
+    assert OverridesParser.create().parse_override(f"key={written(value)}").value() == value
+
+
 def test_python_where_no_command_gives_it(tmp_path: Path) -> None:
-    config = plain(configuration({"strategy": {"name": "own", "long": {"entry": "close > open"}}}))
+    """No override can express a text that ends in a backslash."""
+    config = plain(configuration({"strategy": {"name": "own", "about": "a\\", "long": {"entry": "close > open"}}}))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    command = again(config, str(tmp_path / "config.yaml"))
-    assert command.startswith(("python -c", "gpubt run"))
+    program, option, code = shlex.split(again(config, str(tmp_path / "config.yaml")))
+    assert (program, option) == ("python", "-c") and str(tmp_path / "config.yaml") in code
+    compile(code, "command", "exec")
     assert plain(configuration(yaml.safe_load((tmp_path / "config.yaml").read_text()))) == config
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from gpubt.errors import GpubtError
 
-BARE = re.compile(r"[A-Za-z_/][\w./+@%-]*")  # text that needs no quotes
+BARE = re.compile(r"[\w./+@%-]+", re.ASCII)  # text that needs no quotes
+KEPT = re.compile(r"null|true|false|[+-]?(inf|nan|[\d_.]+(e[+-]?\d+)?)", re.IGNORECASE)  # unless it would be no text
 
 
 def again(config: Mapping[str, Any], path: str) -> str:
@@ -32,7 +33,7 @@ def overrides(config: Mapping[str, Any]) -> list[str] | None:
     chosen = [f"strategy={name}"] if name and (folder("conf") / "strategy" / f"{name}.yaml").is_file() else []
     try:
         base = plain(configuration(chosen))
-        found = [*chosen, *(f"{key}={_text(value)}" for key, value in _different(base, config))]
+        found = [*chosen, *(f"{key}={written(value)}" for key, value in _different(base, config))]
         return found if plain(configuration(found)) == plain(dict(config)) else None
     except GpubtError:
         return None
@@ -51,13 +52,15 @@ def _different(base: Any, own: Any, path: str = "") -> Iterator[tuple[str, Any]]
             yield path + key, value
 
 
-def _text(value: Any) -> str:
-    """A value in the grammar of overrides."""
+def written(value: Any) -> str:
+    """A value in the grammar of overrides; of the rare text that it can't express, `overrides` finds out."""
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return value if BARE.fullmatch(value) and value.lower() not in ("null", "true", "false", "inf", "nan") else f"'{escaped}'"
+        if BARE.fullmatch(value) and not KEPT.fullmatch(value):
+            return value
+        quote = "'" if '"' in value else '"'
+        return quote + value.replace(quote, f"\\{quote}") + quote
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_text(one)}" for key, one in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{written(one)}" for key, one in value.items()) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(_text, value)) + "]"
+        return "[" + ",".join(map(written, value)) + "]"
     return json.dumps(value)

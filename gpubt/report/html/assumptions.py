@@ -46,6 +46,8 @@ def assumptions(saved: SavedRun) -> Iterator[tuple[str, str]]:
     per_year = saved.summary.get("annualisation")
     a_year = f"{number(per_year)} a year" if per_year else "too few to annualise"
     yield "Returns", esc(f"{saved.summary.get('returns')}, {a_year}; days in {config['data']['timezone']}")
+    if saved.summary.get("drawdown_basis") == "returns":
+        yield "Max drawdown", "of the sum of the accounts, at the ends of return periods, not at every bar"
     yield "Buy and hold", "all of the capital, from the first open to the last close, without costs"
 
 
