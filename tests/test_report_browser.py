@@ -112,16 +112,19 @@ def test_a_run_is_drawn(browser: Any, run_report: Path, width: int, dark: bool) 
 
 
 def test_zoom_hover_keyboard_and_theme(browser: Any, run_report: Path) -> None:
+    from selenium.webdriver import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
     show(browser, run_report)
-    before = browser.execute_script("return document.getElementById('level').textContent")
-    browser.execute_script(
-        "const t = data.bars.time; Plotly.relayout('bars-chart', {'xaxis.range': [t[100], t[400]].map((x) => new Date(x).toISOString())})"
-    )
-    after = wait(lambda: (text := browser.execute_script("return document.getElementById('level').textContent")) != before and text)
-    assert "of 3 bars each" in after and "of 3 bars for 50,000 bars" in after
+    level = "return document.getElementById('level').textContent"
+    before = browser.execute_script(level)
+    assert "of 3 bars for 50,000 bars" in before
+    pane = browser.find_element(By.CSS_SELECTOR, "#bars-chart .nsewdrag")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", pane)
+    ActionChains(browser, 50).move_to_element(pane).click_and_hold().move_by_offset(20, 0).release().perform()
+    after = wait(lambda: (text := browser.execute_script(level)) != before and text)
+    assert "of 3 bars each" in after and "Zoom in for finer ones" in before
     browser.execute_script("Plotly.Fx.hover('equity-chart', [{curveNumber: 0, pointNumber: 3}], 'xy')")
     wait(lambda: browser.execute_script("return document.querySelectorAll('#equity-chart .hoverlayer text').length"))
     title = browser.find_element(By.ID, "trade-title")

@@ -8,6 +8,7 @@ const candle = (c, more) => ({
   type: "candlestick", increasing: { line: { color: c.up, width: 1 }, fillcolor: c.up }, decreasing: { line: { color: c.down, width: 1 }, fillcolor: c.down },
   showlegend: false, ...more,
 });
+const entered = (trade) => trade.window.time[trade.window.bar.indexOf(trade.entry_bar)];
 const colourOf = (c, trade) => (trade.pnl > 0 ? c.up : c.down);
 
 // candles of `step` embedded ones, none of whose extremes is lost
@@ -35,11 +36,16 @@ function barsChart(c) {
   const { step, ...prices } = level();
   const size = step * bars.size;
   byId("level").textContent = `Level shown: ${plural(prices.x.length, "candle")} of ${plural(size, "bar")} each, with their extremes` +
-    `; the page holds ${count(bars.time.length)} candles of ${plural(bars.size, "bar")} for ${count(bars.bars)} bars. Zoom in for finer ones.`;
+    `; the page holds ${count(bars.time.length)} candles of ${plural(bars.size, "bar")} for ${count(bars.bars)} bars. ${view ? "Double-click for all." : "Zoom in for finer ones."}`;
+  const seen = trades.map((_, i) => i).filter((i) => !view || (entered(trades[i]) >= view[0] && entered(trades[i]) <= view[1]));
+  const each = (value) => seen.map((i) => value(trades[i], i));
   const entries = {
-    type: "scatter", mode: "markers", name: "trade", x: trades.map((t) => t.window.time[t.window.bar.indexOf(t.entry_bar)]), y: trades.map((t) => t.fills.length ? t.fills[0].price : t.window.c[t.window.bar.indexOf(t.entry_bar)]),
-    customdata: trades.map((t) => [t.position, t.side, percent(t.share)]), hovertemplate: "trade %{customdata[0]}, %{customdata[1]}: %{customdata[2]}<extra></extra>",
-    marker: { symbol: trades.map((t) => (t.side === "long" ? "triangle-up" : "triangle-down")), size: trades.map((_, i) => (i === chosen ? 14 : 9)), color: trades.map((t) => colourOf(c, t)), line: { color: trades.map((_, i) => (i === chosen ? c.text : c.panel)), width: trades.map((_, i) => (i === chosen ? 2 : 1)) } },
+    type: "scatter", mode: "markers", name: "trade", x: each(entered), y: each((t) => (t.fills.length ? t.fills[0].price : t.window.c[t.window.bar.indexOf(t.entry_bar)])),
+    customdata: each((t, i) => [t.position, t.side, percent(t.share), i]), hovertemplate: "trade %{customdata[0]}, %{customdata[1]}: %{customdata[2]}<extra></extra>",
+    marker: {
+      symbol: each((t) => (t.side === "long" ? "triangle-up" : "triangle-down")), size: each((_, i) => (i === chosen ? 14 : 9)), color: each((t) => colourOf(c, t)),
+      line: { color: each((_, i) => (i === chosen ? c.text : c.panel)), width: each((_, i) => (i === chosen ? 2 : 1)) },
+    },
   };
   return {
     traces: [candle(c, { ...prices, name: "price" }), entries],
@@ -59,7 +65,7 @@ function follow(element) {
   });
   element.on("plotly_click", (event) => {
     const point = event.points.find((one) => one.customdata);
-    if (point) choose(point.pointNumber);
+    if (point) choose(point.customdata[3]);
   });
 }
 
@@ -126,8 +132,7 @@ function fillList() {
     button.textContent = trade.position;
     button.setAttribute("aria-label", `Show trade ${trade.position}`);
     cells.insertCell().append(button);
-    const entered = trade.window.time[trade.window.bar.indexOf(trade.entry_bar)];
-    for (const text of [trade.side, stamp(entered), count(trade.bars_held), percent(trade.share), trade.reason.replace(/_/g, " ")]) cells.insertCell().textContent = text;
+    for (const text of [trade.side, stamp(entered(trade)), count(trade.bars_held), percent(trade.share), trade.reason.replace(/_/g, " ")]) cells.insertCell().textContent = text;
     cells.cells[4].className = trade.pnl > 0 ? "up-text" : "down-text";
     cells.addEventListener("click", () => choose(i, true));
   });

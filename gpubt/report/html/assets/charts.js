@@ -46,7 +46,7 @@ function layout(c, more = {}) {
 }
 
 // the buttons are listed, so that none of Plotly's own which sends data somewhere is ever there
-const CONFIG = { responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]] };
+const CONFIG = { responsive: true, displaylogo: false, showTips: false, plotlyServerURL: "", modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]] };
 const drawn = new Map();
 const builders = new Map();
 
