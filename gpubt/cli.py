@@ -22,6 +22,7 @@ COMMANDS = {
     "replay": ("gpubt.commands.replay", "the run behind a row of a sweep: gpubt replay SWEEP_DIR --row 17"),
     "explain": ("gpubt.commands.explain", "why a trade is what it is: gpubt explain RUN --trade 17"),
     "compare": ("gpubt.commands.compare", "whether two runs gave the same trades: gpubt compare A B"),
+    "report": ("gpubt.commands.report", "a run or a sweep as one HTML file: gpubt report DIR"),
     "info": ("gpubt.commands.info", "versions, devices, whether and why cuda can't be used, caches"),
     "list": ("gpubt.commands.listing", "strategies, indicators, configuration groups"),
     "warmup": ("gpubt.commands.warmup", "compile the kernels and measure where the GPU begins to pay"),

@@ -375,6 +375,7 @@ class Config:
     memory: Memory = field(default_factory=Memory)
     profile: Profile = field(default_factory=Profile)
     equity: str = "returns"  # what equity.parquet holds: a row a return period, or a row a bar
+    report: bool = False  # whether the run folder gets report.html, as `gpubt report` makes it
     seed: int = 42
     deterministic: bool = True
     progress: bool = True

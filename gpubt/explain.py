@@ -59,6 +59,26 @@ class Column(Sequence[float]):
         return float(self._values[t])
 
 
+@dataclass(frozen=True)
+class Reopened:
+    """A run whose bars were read again and have the digest that its summary has. `trades` are the ledger's rows of the one symbol."""
+
+    config: Config
+    bars: Bars
+    trades: list[dict[str, Any]]
+    inputs: Inputs
+
+    def explain(self, position: int) -> Explanation:
+        """One of its positions. Raises GpubtError where the events do not give the ledger's rows."""
+        rows = sorted((row for row in self.trades if row["position"] == position), key=lambda row: row["leg"])
+        before = [row for row in self.trades if row["position"] < position]
+        for signal, entry in _candidates(self.config, self.bars, rows, before, self.inputs):
+            events = _replay(self.config, self.inputs, rows, before, signal, entry)
+            if events is not None:
+                return Explanation(self.config, self.bars, rows, signal, events)
+        raise GpubtError(f"position {position} can't be played again: no signal in the bars as they are now gives its rows")
+
+
 def explain(folder: Path, position: int, symbol: str | None = None) -> Explanation:
     """Position `position` of the run in `folder`. Raises InputError, DataError where the run or its bars can't be read again, GpubtError
     where the events do not give the ledger's rows."""
@@ -72,17 +92,20 @@ def explain(folder: Path, position: int, symbol: str | None = None) -> Explanati
     if not rows:
         last = max((row["position"] for row in trades if symbol in (None, row["symbol"])), default=None)
         raise InputError(f"--trade must be in [0, {last}], got {position}" if last is not None else "the run has no trades")
+    return _reopened(config, trades, digests, rows[0]["symbol"]).explain(position)
+
+
+def reopen(folder: Path, symbol: str) -> Reopened:
+    """The run in `folder` with the bars of `symbol`. Raises InputError, DataError where it or they can't be read again."""
+    return _reopened(*_run(folder), symbol)
+
+
+def _reopened(config: Config, trades: list[dict[str, Any]], digests: Digests, symbol: str) -> Reopened:
     if config.data.symbols is not None:
-        config = replace(config, data=replace(config.data, symbol=rows[0]["symbol"], symbols=None))
+        config = replace(config, data=replace(config.data, symbol=symbol, symbols=None))
         digests = None, None  # those of a run over several symbols are of all of them
-    rows = sorted(rows, key=lambda row: row["leg"])
-    before = [row for row in trades if row["symbol"] == rows[0]["symbol"] and row["position"] < position]
     bars, inputs = _inputs(config, digests)
-    for signal, entry in _candidates(config, bars, rows, before, inputs):
-        events = _replay(config, inputs, rows, before, signal, entry)
-        if events is not None:
-            return Explanation(config, bars, rows, signal, events)
-    raise GpubtError(f"position {position} of {folder} can't be played again: no signal in the bars as they are now gives its rows")
+    return Reopened(config, bars, [row for row in trades if row["symbol"] == symbol], inputs)
 
 
 def _run(folder: Path) -> tuple[Config, list[dict[str, Any]], Digests]:

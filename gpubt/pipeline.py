@@ -39,8 +39,14 @@ def run_backtest(config: Config, *, backend: Backend | None = None, bars: Bars |
         if config.profile.mode == "on":
             from gpubt.profiling import profiled_run
 
-            return profiled_run(partial(_run, config, backend, bars, folder, log, started), config.profile.hotspots)
-        return _run(config, backend, bars, folder, log, started)
+            result = profiled_run(partial(_run, config, backend, bars, folder, log, started), config.profile.hotspots)
+        else:
+            result = _run(config, backend, bars, folder, log, started)
+    if config.report and folder is not None:
+        from gpubt.report.html.write import write_report
+
+        write_report(folder)
+    return result
 
 
 def _run(config: Config, backend: Backend | None, bars: Bars | None, folder: Path | None, log: RunLog, started: float) -> RunResult:

@@ -22,6 +22,7 @@ settings.load_profile("gpubt")
 REQUIRE = {
     "--require-host-kernels": "fail, not skip, without a host C++ compiler",
     "--require-nvrtc": "fail, not skip, without the NVRTC library",
+    "--require-browser": "fail, not skip, without Chromium, its driver and selenium",
     "--require-gpu": "fail, not skip, without a CUDA device and CuPy",
 }
 

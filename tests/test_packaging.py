@@ -78,6 +78,7 @@ def test_the_wheel_carries_what_a_run_needs(wheel: Path) -> None:
     assert {f"gpubt/{name}" for name in (*CARRIED, "py.typed", "__init__.py")} <= names
     assert any(name.startswith("gpubt/sample/") and name.endswith(".parquet") for name in names)
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"gpubt"}
+    assert {f"gpubt/report/html/assets/{name}" for name in ("report.css", "charts.js", "run.js", "candles.js", "sweep.js")} <= names
     assert not any("__pycache__" in name or name.endswith((".pyc", ".nbi", ".nbc")) for name in names)
     metadata = zipfile.ZipFile(wheel).read(next(name for name in names if name.endswith("METADATA"))).decode()
     assert "License-Expression: MIT" in metadata and "Requires-Python: >=3.11" in metadata

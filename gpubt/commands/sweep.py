@@ -41,7 +41,7 @@ def _sweep(chosen: Any) -> int:
     from gpubt.data.threads import thread_limit
     from gpubt.phases import Phases
     from gpubt.progress import progress_wanted
-    from gpubt.report.sweep import finished, planned
+    from gpubt.report.sweep import planned
     from gpubt.sweep.definition import define
     from gpubt.sweep.estimate import estimate
     from gpubt.sweep.run import Sweep, backend_of
@@ -59,13 +59,25 @@ def _sweep(chosen: Any) -> int:
 
             if chosen.dry_run:
                 raise ConfigError("--dry-run needs sweep=grid or sweep=random; what Optuna proposes depends on what it has seen")
-            return finished(search(definition, backend, reason, store))
+            return _told(search(definition, backend, reason, store), store, definition)
         space = definition.space()
         sweep = Sweep(definition.variants, space, backend, Phases())
         if chosen.dry_run:
             print("\n".join(planned(estimate(sweep))))
             return 0
-        return finished(sweep.into(store, definition, reason))
+        return _told(sweep.into(store, definition, reason), store, definition)
+
+
+def _told(outcome: Any, store: Any, definition: Definition) -> int:
+    """The screen of a finished sweep, and its page where report=on asks for one."""
+    from gpubt.report.sweep import finished
+
+    status = finished(outcome)
+    if definition.config.report:
+        from gpubt.report.html.write import write_report
+
+        print(f"report         {write_report(store.folder, symbol=definition.symbols[0] if definition.symbols else None)}")
+    return status
 
 
 def _folder(out: str | None) -> Path:

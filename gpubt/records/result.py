@@ -52,3 +52,15 @@ class RunResult:
     def trades(self) -> pa.Table:
         """The ledger."""
         return self.ledger()
+
+    def plot(self) -> Any:
+        """Equity, drawdown and trades as a `plotly.graph_objects.Figure`."""
+        from gpubt.records.notebook import figure
+
+        return figure(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from gpubt.records.notebook import as_html
+
+        return as_html(self)

@@ -62,22 +62,35 @@ class SavedRun:
                 rows[name] = self.ledger[column]
         return ledger_digest([rows[self.ledger["symbol"] == number] for number in range(len(self.symbols))])
 
+    @cached_property
+    def positions(self) -> dict[str, NDArray[Any]]:
+        """A row a position, in ledger order, shape (positions,): symbol, position, side and exit_reason (of its last row) as codes, bars
+        and times of its first entry and last exit, pnl (cash), notional (cash, units times entry price), worst mae, best mfe, bars_held."""
+        order = np.lexsort([self.ledger[name] for name in ("leg", "position", "symbol")])
+        rows = {name: column[order] for name, column in self.ledger.items()}
+        starts = np.flatnonzero((np.diff(rows["symbol"], prepend=-1) != 0) | (np.diff(rows["position"], prepend=-1) != 0))
+        if not len(starts):
+            return rows | {"notional": rows["pnl"]}
+        last = np.append(starts[1:], len(order)) - 1
+        found = {name: rows[name][starts] for name in ("symbol", "position", "side", "entry_bar", "entry_time")}
+        found |= {"exit_reason": rows["exit_reason"][last]}
+        found |= {name: np.maximum.reduceat(rows[name], starts) for name in ("exit_bar", "exit_time", "mfe", "ambiguous")}
+        found |= {"pnl": np.add.reduceat(rows["pnl"], starts), "mae": np.minimum.reduceat(rows["mae"], starts)}
+        found |= {"notional": np.add.reduceat(rows["units"] * rows["entry_price"], starts)}
+        return found | {"bars_held": np.maximum(1, found["exit_bar"] - found["entry_bar"])}
+
     def account(self) -> dict[str, float | int | None]:
         """From the ledger: n_trades, rows, pnl (cash), win_rate (fraction), bars_held (mean); None without trades. A trade is a position:
         its pnl is the sum over its rows, and it lasts from its first entry to its last exit."""
         if not self.rows:
             return {"n_trades": 0, "rows": 0, "pnl": 0.0, "win_rate": None, "bars_held": None}
-        order = np.lexsort([self.ledger[name] for name in ("leg", "position", "symbol")])
-        sorted_ = {name: self.ledger[name][order] for name in ("symbol", "position", "pnl", "entry_bar", "exit_bar")}
-        starts = np.flatnonzero((np.diff(sorted_["symbol"], prepend=-1) != 0) | (np.diff(sorted_["position"], prepend=-1) != 0))
-        pnl = np.add.reduceat(sorted_["pnl"], starts)
-        held = np.maximum(1, np.maximum.reduceat(sorted_["exit_bar"], starts) - sorted_["entry_bar"][starts])
+        pnl = self.positions["pnl"]
         return {
-            "n_trades": len(starts),
+            "n_trades": len(pnl),
             "rows": self.rows,
             "pnl": float(self.ledger["pnl"].sum()),
             "win_rate": float(np.mean(pnl > 0.0)),
-            "bars_held": float(np.mean(held)),
+            "bars_held": float(np.mean(self.positions["bars_held"])),
         }
 
 

@@ -13,7 +13,7 @@ from gpubt.sweep.axes import Axis, Interval, split
 from gpubt.sweep.space import SYMBOL, Space, grid, sample
 from gpubt.sweep.variants import Variants
 
-HOW = ("backend", "memory", "cache", "profile", "progress", "debug")  # how rows are computed, not what is in them
+HOW = ("backend", "memory", "cache", "profile", "report", "progress", "debug")  # how rows are computed, not what is in them
 
 
 @dataclass(frozen=True)
