@@ -18,9 +18,8 @@ def main(arguments: list[str]) -> int:
     folder = Path(chosen.dir).expanduser()
     if not folder.is_dir():
         raise InputError(f"DIR must be the folder of a run or a sweep, got {str(folder)!r}, which is no folder")
-    path = write_report(
-        folder, Path(chosen.out).expanduser() if chosen.out else None, symbol=chosen.symbol, most=chosen.trades, by=chosen.by
-    )
+    out = Path(chosen.out).expanduser() if chosen.out else None
+    path = write_report(folder, out, symbol=chosen.symbol, most=chosen.trades, by=chosen.by, partial=chosen.partial)
     print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
