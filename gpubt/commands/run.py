@@ -22,6 +22,7 @@ from gpubt.commands import completion, folders
 from gpubt.commands.arguments import Parser
 from gpubt.compose import HYDRA_VERSION, PRIMARY, isolated_hydra, refuse_hidden, typed
 from gpubt.compose_errors import explain, refuse_keyless
+from gpubt.compose_python import python_strategy
 from gpubt.errors import GpubtError, InputError
 
 
@@ -49,7 +50,12 @@ def main(arguments: list[str]) -> int:
     outcome = Outcome()
     decorate = hydra.main(version_base=HYDRA_VERSION, config_path=str(resources.folder("conf")), config_name=PRIMARY)
     folders.forget()
-    with isolated_hydra(), _process_state(arguments), _composed_once(flags):
+    with (
+        isolated_hydra(),
+        python_strategy(flags.overrides, flags.config_dir) as more,
+        _process_state([*arguments, *more]),
+        _composed_once(flags),
+    ):
         try:
             decorate(_job(outcome, arguments, flags.config_dir))()
         except SystemExit as ending:

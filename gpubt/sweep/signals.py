@@ -28,7 +28,8 @@ class Signals:
     def __init__(self, variants: Variants, space: Space, groups: Groups) -> None:
         self._variants, self._space, self._groups = variants, space, groups
         self._numbers: dict[Series, int] = {}
-        self._grid = self._try_grid() if len(groups.signals) >= FEWEST else None
+        code = variants.base.strategy._target_ is not None  # Python may make other rules of two values together than of each alone
+        self._grid = self._try_grid() if len(groups.signals) >= FEWEST and not code else None
 
     def series(self, groups: Sequence[int]) -> tuple[Series, ...]:
         """What the rules of some groups read, once each."""
