@@ -145,6 +145,23 @@ def sweep(record: Record) -> Iterator[str]:
     return markdown.table(["case"], ["median", "bar-sets/s", "against"], cells)
 
 
+def scaling(record: Record) -> Iterator[str]:
+    """The exponent of time over what grows; and what threads gain."""
+    cells = (
+        [
+            what,
+            f"{one['sizes'][0]:,.0f} to {one['sizes'][-1]:,.0f}",
+            f"{duration(one['seconds'][0])} to {duration(one['seconds'][-1])}",
+            f"{one['exponent']:.2f}",
+        ]
+        for what, one in record["growth"].items()
+    )
+    yield from markdown.table(["grown", "from", "time"], ["exponent"], cells)
+    yield ""
+    shares = ", ".join(f"{count}: {share:.2f}" for count, share in record["efficiency"].items())
+    yield f"Parallel efficiency by threads: {shares}."
+
+
 PLAIN = "plain numba loop, final equity only"
 SWEEPS = ("crossovers", "long", "daily", "exits")
 BRACKETS = ("origin", "narrow", "wide", "trailing", "trailing-wide", "trailing-atr")
@@ -159,6 +176,7 @@ SECTIONS: dict[str, Section] = {
     },
     "baseline": Section("baseline", "python -m bench.baseline", against("plain per-trade loop")),
     **{f"sweeps-{name}": Section(f"sweeps-{name}", f"python -m bench.sweeps {name}", sweep) for name in SWEEPS},
+    "scaling": Section("scaling", "python -m bench.scaling", scaling),
     "runs": Section(*LARGE, runs),
     "fractions": Section(*LARGE, fractions),
     "threads": Section(*LARGE, threads),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from gpubt.config import Config
@@ -132,17 +133,18 @@ def value_at(config: Any, key: str) -> Any:
     return config
 
 
-def check(config: Config) -> None:
-    """Raise ConfigError for the first value that is not accepted. `strategy.exits` and `strategy.sizing` obey the same limits."""
+def check(config: Config, changed: Collection[str] | None = None) -> None:
+    """Raise ConfigError for the first value that is not accepted. `strategy.exits` and `strategy.sizing` obey the same limits. `changed`:
+    the keys whose values were not checked before; None: all."""
     for prefix in ("", "strategy."):
         for key, names in CHOICES.items():
-            if prefix and not key.startswith(("exits.", "sizing.")):
+            if (prefix and not key.startswith(("exits.", "sizing."))) or (changed is not None and prefix + key not in changed):
                 continue
             value = value_at(config, prefix + key)
             if value is not None and value not in names:
                 raise ConfigError(f"{prefix}{key} must be one of {', '.join(names)}, got {value!r}{nearest(names, str(value))}")
         for key, (low, high, inclusive) in RANGES.items():
-            if prefix and not key.startswith(("exits.", "sizing.")):
+            if (prefix and not key.startswith(("exits.", "sizing."))) or (changed is not None and prefix + key not in changed):
                 continue
             value = value_at(config, prefix + key)
             if value is not None and not (

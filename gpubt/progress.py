@@ -41,33 +41,39 @@ class _Bar:
     def __init__(self, what: str, total: int, unit: str, stream: TextIO, clock: Callable[[], float]) -> None:
         self.what, self.total, self.unit, self.stream, self.clock = what, total, unit, stream, clock
         self.done = self.refreshes = 0
+        self.work = 0.0
         self.started = clock()
         self.due = self.started + PATIENCE
         self.drawing: Any = None
         self.lock = Lock()  # threads that read count together
 
-    def advance(self, count: int) -> None:
+    def advance(self, count: int, work: float | None = None) -> None:
         with self.lock:
             self.done += count
+            self.work += count if work is None else work
             now = self.clock()
             if now < self.due:
                 return
             self.due = now + INTERVAL
             self.refreshes += 1
-            self._draw(self.done / (now - self.started))
+            self._draw(now - self.started)
 
-    def _draw(self, rate: float) -> None:
+    def _draw(self, seconds: float) -> None:
         if self.drawing is None:
             self.drawing = _drawing(self.stream)
             self.drawing.add_task(self.what, total=self.total, rate="", left="")
             self.drawing.start()
-        left = (self.total - self.done) / rate if rate else 0.0
-        self.drawing.update(0, completed=self.done, rate=f"{rate:,.0f} {self.unit}/s", left=f"{left:.0f} s left")
+        left = (self.total - self.done) * seconds / self.done if self.done else 0.0
+        self.drawing.update(0, completed=self.done, rate=f"{_rate(self.work / seconds)} {self.unit}/s", left=f"{left:.0f} s left")
         self.drawing.refresh()
 
     def stop(self) -> None:
         if self.drawing is not None:
             self.drawing.stop()
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value < 1e7 else f"{value:.2g}"
 
 
 def _drawing(stream: TextIO) -> Any:
@@ -82,11 +88,12 @@ def _drawing(stream: TextIO) -> Any:
 @contextmanager
 def progress(
     what: str, total: int, unit: str = "rows", *, stream: TextIO | None = None, clock: Callable[[], float] = monotonic
-) -> Iterator[Callable[[int], None]]:
-    """`with progress("reading bars", total=n) as advance: advance(rows)`. `stream` and `clock` are for tests."""
+) -> Iterator[Callable[..., None]]:
+    """`with progress("reading bars", total=n) as advance: advance(rows)`; `advance(sets, bars * sets)` shows the rate of the second number.
+    `stream` and `clock` are for tests."""
     stream = sys.stderr if stream is None else stream
     if not shown(stream):
-        yield lambda _: None
+        yield lambda *_: None
         return
     bar = _Bar(what, total, unit, stream, clock)
     try:

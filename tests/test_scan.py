@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gpubt.backends import cuda_scan
+from gpubt.backends.cpu import CpuBackend
 from gpubt.backends.kernels import scan
 from gpubt.config import Rules, Strategy
 from gpubt.errors import ConfigError
@@ -24,6 +25,7 @@ from gpubt.strategy import program as p
 from gpubt.strategy.compile import Signals, compile_strategy
 from gpubt.strategy.functions import READINGS
 from gpubt.strategy.grammar import parse_rule
+from gpubt.strategy.grid import grid
 from gpubt.strategy.lower import lower
 from gpubt.strategy.reference import evaluate
 
@@ -148,7 +150,16 @@ def check(signals: Signals, n: int, seed: int) -> Masks:
         for key in KEYS:
             differ = np.flatnonzero(got[key] != want[key])
             assert not len(differ), (name, key, n, differ[:5])
+    for member in gridded(signals, arrays, n):
+        for key in KEYS:
+            assert (member[key] == want[key]).all(), (key, n)
     return want
+
+
+def gridded(signals: Signals, arrays: Mapping[Series, NDArray[np.float64]], n: int) -> list[Masks]:
+    """The signals as three members of a grid of programs."""
+    found = CpuBackend(1).scan_grid(grid(lower(signals), []), [0, 0, 0], lambda series: [arrays[one] for one in series], n)
+    return [{key: unpacked(np.ascontiguousarray(member[key]), n) for key in KEYS} for member in found]
 
 
 @settings(generated, max_examples=250)

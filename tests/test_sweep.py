@@ -146,7 +146,7 @@ def test_the_cuda_sources_give_the_same_sets(name: str) -> None:
     space = definition.space()
 
     def table(backend: Backend) -> pa.Table:
-        return pa.concat_tables(Sweep(definition.variants, space, backend, Phases()).tables(np.arange(space.n)))
+        return pa.concat_tables(table for table, _ in Sweep(definition.variants, space, backend, Phases()).tables(np.arange(space.n)))
 
     assert table(CudaBackend(HostRuntime())).equals(table(CpuBackend()))
 

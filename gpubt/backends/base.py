@@ -54,10 +54,40 @@ class Trading:
 
 
 @dataclass(frozen=True)
+class Rows(Sequence[Mapping[str, Array]]):
+    """Masks of many signals: by name an array of shape (signals, words)."""
+
+    arrays: Mapping[str, Array]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def __getitem__(self, i: Any) -> Any:
+        return {name: rows[i] for name, rows in self.arrays.items()}
+
+
+@dataclass(frozen=True)
+class Inputs(Sequence[tuple[Mapping[str, Array], Mapping[str, Array]]]):
+    """Masks and levels that sets share in parts: of input i they are `signals[j]`, `calendars[k]`, `levels[l]`; `j, k, l = of[i]`."""
+
+    signals: Sequence[Mapping[str, Array]]
+    calendars: Sequence[Mapping[str, Array]]
+    levels: Sequence[Mapping[str, Array]]
+    of: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    def __getitem__(self, i: Any) -> Any:
+        signal, calendar, level = self.of[i]
+        return {**self.calendars[calendar], **self.signals[signal]}, self.levels[level]
+
+
+@dataclass(frozen=True)
 class Batch:
     """Sets of a sweep: set i has the masks and levels `inputs[input_of[i]]`, and trades them as `trades[trade_of[i]]`."""
 
-    inputs: Sequence[tuple[Mapping[str, Array], Mapping[str, Array]]]
+    inputs: Inputs
     trades: Sequence[Trading]
     input_of: NDArray[np.int64]
     trade_of: NDArray[np.int64]
@@ -119,11 +149,10 @@ class Backend(ABC):
             masks = self._scan(program, fetch, n)
         return {name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS}
 
-    def scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> list[dict[str, Array]]:
+    def scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> Sequence[Mapping[str, Array]]:
         """`scan` of members of a grid of programs."""
         with part("masks", sets=len(members), bars=n * len(members)):
-            found = self._scan_grid(grid, members, fetch, n)
-        return [{name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS} for masks in found]
+            return self._scan_grid(grid, members, fetch, n)
 
     def place(self, series: NDArray[np.float64]) -> Array:
         """A series of the host where the backend computes."""
@@ -261,9 +290,10 @@ class Backend(ABC):
     @abstractmethod
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]: ...
 
-    def _scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> list[dict[str, Array]]:
+    def _scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> Sequence[Mapping[str, Array]]:
         """One after the other."""
-        return [self._scan(grid.program(member), fetch, n) for member in members]
+        found = [self._scan(grid.program(member), fetch, n) for member in members]
+        return [{name: masks[name] if name in masks else self._no_signal(n) for name in SIGNALS} for masks in found]
 
     @abstractmethod
     def _no_signal(self, n: int) -> Array: ...

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.base import Array, Backend, Batch, Ledger, Market, Sets, by_entry, capacity, packed, parameter_entry
+from gpubt.backends.base import SIGNALS, Array, Backend, Batch, Ledger, Market, Rows, Sets, by_entry, capacity, packed, parameter_entry
 from gpubt.backends.cpu_sets import SetRun
 from gpubt.backends.kernels import account, indicators, scan, simulate
 from gpubt.backends.kernels.bits import next_bit
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gpubt.strategy.program import Fetch, MaskProgram
 
 FINER = ("first", "open", "high", "low", "close")
+WORTH = 20_000  # bars of an indicator, or bars times sets, that are worth a thread
 PARALLEL = 250_000  # bars from which on an indicator or a pass of comparisons is shared out: waking threads costs up to some milliseconds
 
 
@@ -66,7 +67,7 @@ class CpuBackend(Backend):
             for i in range(start, end):
                 done[i] = work[i]()
 
-        self._share(some, len(work), 1, 4)
+        self._share(some, len(work), max(1, WORTH // n), 4)
         return done
 
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
@@ -76,7 +77,7 @@ class CpuBackend(Backend):
 
         return run(program, fetch, compare, partial(scan.combine, n=n))
 
-    def _scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> list[dict[str, Array]]:
+    def _scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> Rows:
         structure = Structure(grid)
         of = grid.of[np.asarray(members)][:, structure.kept]
         wanted, leaves = np.unique(of, return_inverse=True)
@@ -88,7 +89,8 @@ class CpuBackend(Backend):
             if i not in series:
                 constants[i] = grid.leaves[place]
         masks = run_grid(structure, leaves.reshape(of.shape), addresses, constants, n, self._share)
-        return [dict(zip(grid.outputs, own, strict=True)) for own in masks]
+        none = np.broadcast_to(self._no_signal(n), (len(masks), words(n)))
+        return Rows({name: none for name in SIGNALS} | {name: masks[:, i] for i, name in enumerate(grid.outputs)})
 
     def _no_signal(self, n: int) -> Array:
         return np.zeros(words(n), np.uint64)
@@ -150,9 +152,8 @@ class CpuBackend(Backend):
             super()._simulate_sets(market, batch, ends, risk_free, mode, positions, out)
             return
         tables = np.repeat(_table(market, {}, {}), len(batch.inputs))
-        for i, (masks, levels) in enumerate(batch.inputs):
-            for name, array in (*masks.items(), *levels.items()):
-                tables[name][i] = array.__array_interface__["data"][0]  # a third of the time of `ctypes.data`
+        for shared, of in zip((batch.inputs.signals, batch.inputs.calendars, batch.inputs.levels), batch.inputs.of.T, strict=True):
+            _put(tables, shared, of)
         SetRun(tables, market.prices.made, batch, ends, risk_free, mode, market.detail is not None, out).run(self._share, self.threads)
 
     def _place(self, array: NDArray[Any]) -> Array:
@@ -217,6 +218,18 @@ def _table(market: Market, masks: Mapping[str, Array], levels: Mapping[str, Arra
     finer = {} if market.detail is None else {f"finer_{name}": getattr(market.detail, name) for name in FINER}
     arrays = {**market.prices.made._asdict(), **finer, **masks, **levels}
     return layout.record(TABLE, **{name: arrays[name].ctypes.data for name in layout.TABLE if name in arrays})
+
+
+def _put(tables: NDArray[Any], part: Sequence[Mapping[str, Array]], of: NDArray[np.int64]) -> None:
+    """The addresses of part `of[i]` into table i."""
+    if isinstance(part, Rows):
+        for name, rows in part.arrays.items():
+            tables[name] = np.uint64(rows.ctypes.data) + of.astype(np.uint64) * np.uint64(rows.strides[0])
+        return
+    for i, arrays in enumerate(part):
+        mine = of == i if len(part) > 1 else slice(None)
+        for name, array in arrays.items():
+            tables[name][mine] = array.ctypes.data
 
 
 def _start_threads(threads: int) -> None:

@@ -26,6 +26,7 @@ FREE = (
     *("stop_kind", "stop_value", "target_kind", "target_value", "trail_kind", "trail_value", "trail_activation", "beyond_stop", "end_free"),
 )
 ROOM = 256  # candidates of one piece: their touches stay in the cache
+WORTH = 50_000  # bars times sets that are worth a thread
 FEWEST = 12  # sets of one signal from which on they are played side by side
 PIECE = 1024  # sets of one signal that one thread takes at a time, at most
 SHARES = 4  # pieces for each thread, at least, so that none waits long for the last
@@ -121,7 +122,7 @@ class SetRun:
             lanes.run_groups(*given, np.uint64(candidates.ctypes.data), ROOM, np.uint64(touches.ctypes.data), *buffers)
 
         if len(sets):
-            share(work, len(groups), 1, 8)
+            share(work, len(groups), max(1, WORTH // self.n), 8)
         return sets, records["left"] != 0
 
     def _walk(self, sets: NDArray[np.int64], share: Share) -> None:
@@ -144,7 +145,7 @@ class SetRun:
             ledger, skipped = np.empty(most, k.TRADE), np.zeros(len(k.SKIPS), np.int64)
             many.run_sets(np.uint64(jobs.ctypes.data), start, end, self.n, self.bar_by_bar, _state(ledger, skipped)[0])
 
-        share(work, len(sets), 1, 8)
+        share(work, len(sets), max(1, WORTH // self.n), 8)
 
 
 def can_share(params: Any, rungs: NDArray[Any]) -> bool:

@@ -34,6 +34,11 @@ class InputFile:
         status = self.path.stat()
         return status.st_size, status.st_mtime_ns, status.st_ino
 
+    @property
+    def state(self) -> tuple[str, int, int, int]:
+        """What tells this file from others, and from itself after a change."""
+        return str(self.path.resolve()), *self._state
+
     def check_unchanged(self) -> None:
         """Raise DataError if another size, time of change or file stands at the path than when it was opened."""
         try:

@@ -25,7 +25,8 @@ from gpubt.data.bars import PRICES, Bars, empty
 from gpubt.data.clock import DAY, SECOND, time_text
 from gpubt.data.epoch import epoch_nanoseconds
 from gpubt.data.files import InputFile, is_csv
-from gpubt.data.symbols import distinct, find_symbol
+from gpubt.data.shared import LARGEST, shared
+from gpubt.data.symbols import every, find_symbol
 from gpubt.data.threads import mapped, threads_for
 from gpubt.errors import DataError
 from gpubt.progress import progress
@@ -33,6 +34,7 @@ from gpubt.progress import progress
 BATCH = 163_840  # values of all columns together; with BUFFER, measured: as fast as larger ones, and less memory
 BUFFER = 1 << 18  # bytes
 PART = 1 << 18  # rows, at least, of several threads' parts: opening the file once more costs less than decoding a batch
+OPTIONS: dict[str, Any] = {"pre_buffer": False, "buffer_size": BUFFER, "page_checksum_verification": True}  # of pages that have checksums
 MAGIC = b"PAR1"
 TIME_UNITS = {"milliseconds": SECOND // 1000, "microseconds": 1000, "nanoseconds": 1}
 
@@ -77,7 +79,7 @@ class ParquetSource:
 
     def symbols(self) -> list[str]:
         """The names in the file's `symbol` column, in their order of appearance; none without the column."""
-        return [] if self._column is None else distinct(self, self._column, self.spans(range(self.metadata.num_rows)))
+        return [] if self._column is None else every(self, self._column)
 
     @property
     def rows_available(self) -> int:
@@ -161,9 +163,13 @@ class ParquetSource:
         if not spans:
             return
         groups = [span.group for span in spans]
+        known = shared(self.file.state)
+        if known is not None and len(spans) == 1 and not spans[0].whole and self.metadata.row_group(groups[0]).num_rows <= LARGEST:
+            with self._explained():
+                yield from known.batches(spans[0], columns, self._group, sum(self.metadata.row_group(i).num_rows for i in range(groups[0])))
+            return
         row = sum(self.metadata.row_group(group).num_rows for group in range(groups[0]))
-        options = {"pre_buffer": False, "buffer_size": BUFFER, "page_checksum_verification": True}  # of pages that have checksums
-        with self._explained(), pq.ParquetFile(self.path, metadata=self.metadata, **options) as file:
+        with self._explained(), pq.ParquetFile(self.path, metadata=self.metadata, **OPTIONS) as file:
             for batch in file.iter_batches(BATCH // len(columns), row_groups=groups, columns=columns):
                 start, stop = max(row, spans[0].start), min(row + len(batch), spans[-1].stop)
                 if start < stop:
@@ -173,6 +179,11 @@ class ParquetSource:
                     return
         if row < spans[-1].stop:
             raise DataError(f"{self.where} is damaged: its rows end at {row} of {spans[-1].stop}")
+
+    def _group(self, group: int, columns: list[str]) -> pa.Table:
+        """Columns of a whole row group."""
+        with pq.ParquetFile(self.path, metadata=self.metadata, **OPTIONS) as file:
+            return file.read_row_group(group, columns=columns)
 
     def statistics(self, group: int, column: str) -> Any | None:
         """The row group's statistics of `column`, or None when they lack a minimum and maximum."""

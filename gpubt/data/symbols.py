@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gpubt.data.shared import listed, shared
 from gpubt.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ def find_symbol(source: ParquetSource, column: str, symbol: str | None) -> tuple
     if symbol is None:
         names = distinct(source, column, spans, SHOWN + 1)
         return choose(names, None, source.path), range(source.metadata.num_rows)
-    rows, count = _rows_of(source, column, [span for span in spans if _may_hold(source, column, span, symbol)], symbol)
+    known = shared(source.file.state)
+    if known is not None:
+        first, last, count = known.rows.get(symbol, (0, -1, 0))
+        rows = range(first, last + 1)
+    else:
+        rows, count = _rows_of(source, column, [span for span in spans if _may_hold(source, column, span, symbol)], symbol)
     if not count:
         choose(distinct(source, column, spans), symbol, source.path)
     if count != len(rows):
@@ -91,6 +97,12 @@ def _rows_of(source: ParquetSource, column: str, spans: list[Span], symbol: str)
                 count += len(hits)
             row += len(values)
     return range(first, last + 1), count
+
+
+def every(source: ParquetSource, column: str) -> list[str]:
+    """All symbols in order of appearance; where the rows of each are is remembered for those who read them next."""
+    spans = source.spans(range(source.metadata.num_rows))
+    return list(listed(source.file.state, (values for span in spans for values in _values(source, column, span))))
 
 
 def distinct(source: ParquetSource, column: str, spans: list[Span], enough: int | None = None) -> list[str]:

@@ -38,6 +38,11 @@ class ProgramGrid:
         """The numbers of the leaves of a member that are indicators."""
         return set(self._indicators.intersection(self.of[member].tolist()))
 
+    @property
+    def kinds(self) -> int:
+        """How many indicators the members read."""
+        return len(self._indicators)
+
     @cached_property
     def _indicators(self) -> frozenset[int]:
         return frozenset(i for i, leaf in enumerate(self.leaves) if isinstance(leaf, Series) and not leaf.is_column)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.base import Batch, Sets, Trading
+from gpubt.backends.base import Batch, Inputs, Sets
 from gpubt.indicators.cache import IndicatorCache
 from gpubt.metrics.account import periods
-from gpubt.simulate.entries import load_entries
 from gpubt.simulate.inputs import calendars
-from gpubt.simulate.parameters import needs_atr, parameters, rungs
-from gpubt.strategy.plan import level_texts, plan
-from gpubt.sweep.signals import Signals
-from gpubt.sweep.variants import Groups, Variants, config_of
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Array, Backend
@@ -26,7 +21,7 @@ if TYPE_CHECKING:
     from gpubt.data.load import Loaded
     from gpubt.phases import Phases
     from gpubt.sweep.budget import Shares
-    from gpubt.sweep.space import Space
+    from gpubt.sweep.prepared import Prepared
 
 SETS = 4_096  # of one call, at most
 
@@ -34,47 +29,29 @@ SETS = 4_096  # of one call, at most
 class Engine:
     """What all sets over one symbol's bars share, and the sets of one space at a time (`use`)."""
 
-    def __init__(self, variants: Variants, space: Space, backend: Backend, data: Loaded, shares: Shares, phases: Phases) -> None:
-        self.variants, self.backend, self.data, self.shares, self.phases = variants, backend, data, shares, phases
+    def __init__(self, prepared: Prepared, backend: Backend, data: Loaded, shares: Shares, phases: Phases) -> None:
+        self.backend, self.data, self.shares, self.phases = backend, data, shares, phases
         self.bars = bars = data.bars
         with self._phase("transfer"):
             self.market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"}, data.detail)
         self.cache = IndicatorCache(backend.indicator, self.market.columns, data.report.digest, backend.device, shares.indicators)
         self._calendars: dict[str, dict[str, Array]] = {}
-        self._fixed_levels: dict[int, Mapping[str, Array]] = {}
-        self.use(space)
-        self.periods = periods(bars, self._config(0))
+        self.use(prepared)
+        self.periods = periods(bars, self.config)
 
-    def use(self, space: Space) -> None:
-        """Simulate the sets of `space` from now on. Raises ConfigError, with the set, for values that don't agree."""
-        self.space, self.groups = space, Groups.of(space)
-        self.config = self._config(0)
-        self._varying = any(key.startswith(("session.", "blackout.")) for key in space.keys)
+    def use(self, prepared: Prepared) -> None:
+        """Simulate the sets of another space from now on."""
+        self.prepared, self.space, self.groups, self.signals = prepared, prepared.space, prepared.groups, prepared.signals
+        self.config = prepared.config
         self._usual = self._calendars_of(self.config)
-        self._fixed_levels.clear()
-        self._capitals = np.empty(len(self.groups.trades))
-        self._traded = []
-        levels = []
-        for i, first in enumerate(self.groups.trades):
-            one = self._config(int(first))
-            self._capitals[i] = one.capital
-            self._traded.append(Trading(rungs(one), parameters(one, self.bars.mean_spacing), self._entries(one)))
-            levels.append(repr((needs_atr(one), one.exits.atr_length, *level_texts(one))))
-        self._levels_of = np.unique(levels, return_inverse=True)[1]  # groups that read their levels from the same expressions
-        self.signals = Signals(self.variants, space, self.groups) if self.config.positions != "list" else None
-
-    def _entries(self, config: Config) -> NDArray[Any] | None:
-        return load_entries(config, self.data.bars.time, self.data.bars.symbol) if config.positions == "list" else None
+        self._traded = prepared.trading(self.bars)
 
     def _phase(self, name: str, **counts: int) -> AbstractContextManager[None]:
         return self.phases.phase(name, device=self.backend, **(counts or {"bars": self.data.bars.n}))
 
-    def _config(self, i: int) -> Config:
-        return config_of(self.variants, self.space, i)
-
     def capital(self, sets: NDArray[np.int64]) -> NDArray[np.float64]:
         """What each of these sets begins with."""
-        return self._capitals[self.groups.trade_of[sets]]
+        return self.prepared.capitals[self.groups.trade_of[sets]]
 
     def simulated(self, remaining: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Sets]]:
         """Tallies of the sets that remain, chunk by chunk, in the order of their signals."""
@@ -101,40 +78,40 @@ class Engine:
         while start < len(bounds) - 1:
             stop = self._fitting(of, bounds, start)
             groups = [int(of[at]) for at in bounds[start:stop]]
-            inputs = self._inputs(groups)
+            masks = self._masks(groups)
             for at in range(bounds[start], bounds[stop], SETS):
                 sets = remaining[at : min(at + SETS, bounds[stop])]
-                yield sets, self._batch(sets, groups, inputs)
+                yield sets, self._batch(sets, groups, masks)
             start = stop
 
     def _fitting(self, of: NDArray[np.int64], bounds: NDArray[np.int64], start: int) -> int:
         """The end of the signals from `start` on whose masks and indicators fit the memory, and which have up to `SETS` sets."""
         room = max(1, self.shares.indicators // (8 * self.bars.n))
+        if self.signals is None or self.signals.kinds <= room:
+            most = int(np.searchsorted(bounds, bounds[start] + SETS, "right")) - 1
+            return max(start + 1, min(most, start + self.shares.signals, len(bounds) - 1))
         series: set[int] = set()
         stop = start
         while stop < len(bounds) - 1 and stop - start < self.shares.signals:
-            more = self.signals.numbers(int(of[bounds[stop]])) if self.signals else set()
+            more = self.signals.numbers(int(of[bounds[stop]]))
             if stop > start and (len(series | more) > room or bounds[stop + 1] - bounds[start] > SETS):
                 break
             series |= more
             stop += 1
         return stop
 
-    def _inputs(self, groups: list[int]) -> list[dict[str, Array]]:
-        """The masks of some signals, with the calendars."""
+    def _masks(self, groups: list[int]) -> Sequence[Mapping[str, Array]]:
+        """The masks of some signals."""
         if self.signals is None:
-            return [self._calendar(group) for group in groups]
+            return [{}] * len(groups)
         with self._phase("indicators"):
             self.cache.prepare(self.signals.series(groups), partial(self.backend.together, n=self.bars.n))
         with self._phase("scan"):
-            masks = self.signals.masks(groups, self.backend, self.cache, self.bars.n)
-        return [self._calendar(group) | own for group, own in zip(groups, masks, strict=True)]
+            return self.signals.masks(groups, self.backend, self.cache, self.bars.n)
 
     def _calendar(self, group: int) -> dict[str, Array]:
         """Session ends and blackouts of a group."""
-        if not self._varying:
-            return self._usual
-        return self._calendars_of(self._config(int(self.groups.signals[group])))
+        return self._calendars_of(self.prepared.of(int(self.groups.signals[group])))
 
     def _calendars_of(self, config: Config) -> dict[str, Array]:
         key = repr((config.session, config.blackout))
@@ -142,22 +119,26 @@ class Engine:
             self._calendars[key] = calendars(config, self.bars, self.backend)
         return self._calendars[key]
 
-    def _batch(self, sets: NDArray[np.int64], groups: list[int], masks: list[dict[str, Array]]) -> Batch:
+    def _batch(self, sets: NDArray[np.int64], groups: list[int], masks: Sequence[Mapping[str, Array]]) -> Batch:
         """What a backend needs to simulate `sets`, whose signals are among `groups` with these masks."""
         trades = self.groups.trade_of[sets]
-        signals = np.searchsorted(groups, self.groups.signal_of[sets])
-        pairs, input_of = np.unique(np.stack([signals, self._levels_of[trades]]), axis=1, return_inverse=True)
-        first = np.unique(input_of, return_index=True)[1]
-        inputs = [(masks[signal], self._levels(int(sets[i]))) for signal, i in zip(pairs[0], first, strict=True)]
-        return Batch(inputs, self._traded, input_of.ravel(), trades)
+        signals, kinds = np.searchsorted(groups, self.groups.signal_of[sets]), self.prepared.levels_of[trades]
+        pairs, first, input_of = np.unique(signals * len(self.prepared.written) + kinds, return_index=True, return_inverse=True)
+        signals, kinds = np.divmod(pairs, len(self.prepared.written))
+        calendars, calendar_of = [self._usual], np.zeros(len(pairs), np.int64)
+        if self.prepared.varying_calendars:
+            calendars, calendar_of = [self._calendar(group) for group in groups], signals
+        levels, level_of = self._levels(sets[first], kinds)
+        return Batch(Inputs(masks, calendars, levels, np.stack([signals, calendar_of, level_of], axis=1)), self._traded, input_of, trades)
 
-    def _levels(self, i: int) -> Mapping[str, Array]:
-        """The level series of set `i`."""
-        kind = int(self._levels_of[self.groups.trade_of[i]])
-        if kind not in self._fixed_levels:
-            config = self._config(i)
-            levels = {name: self.cache.get(one) for name, one in plan(config).levels.items()}
-            if any(True for _ in level_texts(config)):  # of expressions, which read the strategy's parameters
-                return levels
-            self._fixed_levels[kind] = levels
-        return self._fixed_levels[kind]
+    def _levels(self, sets: NDArray[np.int64], kinds: NDArray[np.int64]) -> tuple[list[Mapping[str, Array]], NDArray[np.int64]]:
+        """The level series of some sets, and which of them each set has: all of a kind the same, unless they read parameters."""
+        found: list[Mapping[str, Array]] = []
+        of = np.empty(len(sets), np.int64)
+        for kind in np.unique(kinds):
+            mine = np.flatnonzero(kinds == kind)
+            own = mine if self.prepared.written[kind] else mine[:1]
+            of[mine] = len(found) + (np.arange(len(mine)) if self.prepared.written[kind] else 0)
+            for i in own:
+                found.append({name: self.cache.get(one) for name, one in self.prepared.levels(int(sets[i])).items()})
+        return found, of

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gpubt.strategy.plan import plan
-from gpubt.sweep.variants import config_of
 
 if TYPE_CHECKING:
     from gpubt.sweep.budget import Shares
@@ -73,6 +72,6 @@ def _indicators(engine: Engine) -> int | None:
         return None
     found = set()
     for i in signals:
-        for step in plan(config_of(engine.variants, engine.space, int(i))).passes():
+        for step in plan(engine.prepared.of(int(i))).passes():
             found |= {one for one in step if not one.is_column}
     return len(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ from gpubt.progress import progress
 from gpubt.sweep.budget import Shares, shares
 from gpubt.sweep.definition import about
 from gpubt.sweep.engine import Engine
+from gpubt.sweep.prepared import Prepared
 from gpubt.sweep.rows import rows_table
 from gpubt.sweep.space import SYMBOL
-from gpubt.sweep.variants import Groups, Variants, checked
+from gpubt.sweep.variants import Variants, checked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,6 +70,11 @@ class Sweep:
             self.reads |= planned.columns
             self.series = max(self.series, len({one for step in planned.passes() for one in step}))
 
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The groups of the sets. Raises ConfigError."""
+        return Prepared(self.variants, self.space)
+
     def load(self, first: int) -> Loaded:
         """The bars of the symbol of set `first`. Raises DataError."""
         values = self.space.values(first)
@@ -83,12 +90,12 @@ class Sweep:
 
     def shares(self, data: Loaded) -> Shares:
         """Memory for the sets over these bars. Raises ConfigError where it is too little."""
-        groups = len(Groups.of(self.space).signals)
-        return shares(self.variants.config(self.space.values(0)), self.backend, data, self.series, groups, self.backend.threads or 1)
+        groups = len(self.prepared.groups.signals)
+        return shares(self.prepared.config, self.backend, data, self.series, groups, self.backend.threads or 1)
 
     def engine(self, data: Loaded) -> Engine:
         """Ready to simulate over these bars."""
-        return Engine(self.variants, self.space, self.backend, data, self.shares(data), self.phases)
+        return Engine(self.prepared, self.backend, data, self.shares(data), self.phases)
 
     def into(self, store: Store, definition: Definition, reason: str) -> Finished:
         """Every row that `store` lacks, then the table of all."""
@@ -102,8 +109,8 @@ class Sweep:
         store.finish()
         return Finished(store, definition, space.n, space.dropped, len(remaining), self.bars, perf_counter() - started, self.phases)
 
-    def tables(self, remaining: NDArray[np.int64], store: Store | None = None) -> Iterator[pa.Table]:
-        """Rows of the sets that remain, in chunks."""
+    def tables(self, remaining: NDArray[np.int64], store: Store | None = None) -> Iterator[tuple[pa.Table, int]]:
+        """Rows of the sets that remain, in chunks, with how many bars each set of the chunk has."""
         for sets in self.space.by_symbol(remaining):
             data = self.load(int(sets[0]))
             if store is not None:
@@ -113,16 +120,16 @@ class Sweep:
             for chunk, out in engine.simulated(sets):
                 with self.phases.phase("metrics", sets=len(chunk)):
                     table = rows_table(self.space, chunk, out, engine.capital(chunk), engine.bars, engine.periods)
-                yield table
+                yield table, data.bars.n
 
     def keep(self, remaining: NDArray[np.int64], store: Store) -> None:
         """Simulate the sets that remain; their rows go to part files, which are whole or not there."""
         rows: list[pa.Table] = []
         since = perf_counter()
-        with progress("simulating", total=len(remaining), unit="sets") as advance:
-            for table in self.tables(remaining, store):
+        with progress("simulating", total=len(remaining), unit="bar-sets") as advance:
+            for table, bars in self.tables(remaining, store):
                 rows.append(table)
-                advance(len(table))
+                advance(len(table), len(table) * bars)
                 if sum(map(len, rows)) >= PART or perf_counter() - since > PATIENCE:
                     self._flush(rows, store)
                     rows, since = [], perf_counter()
@@ -160,7 +167,7 @@ def table_of(definition: Definition, bars: Bars | None) -> pa.Table:
         backend, _ = backend_of(config)
         space = definition.space()
         sweep = Sweep(definition.variants, space, backend, Phases(), bars)
-        return pa.concat_tables(sweep.tables(np.arange(space.n))).sort_by("set").combine_chunks()
+        return pa.concat_tables(table for table, _ in sweep.tables(np.arange(space.n))).sort_by("set").combine_chunks()
 
 
 def facts(backend: Backend, reason: str) -> dict[str, Any]:

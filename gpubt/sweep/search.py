@@ -88,7 +88,7 @@ class _Trials:
             self.store.check_data(data.bars.symbol, data.report.digest, data.bars.n)
             self.engine, self.reads, self.bars = sweep.engine(data), sweep.reads, data.bars.n
         else:
-            self.engine.use(space)
+            self.engine.use(sweep.prepared)
         import pyarrow as pa
 
         tables = []

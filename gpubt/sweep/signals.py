@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +44,12 @@ class Signals:
             return self._grid.numbers(group)
         return {self._numbers.setdefault(one, len(self._numbers)) for one in self._program(group).series() if not one.is_column}
 
-    def masks(self, groups: Sequence[int], backend: Backend, cache: IndicatorCache, n: int) -> list[dict[str, Array]]:
+    @property
+    def kinds(self) -> float:
+        """How many indicators the rules of all groups read; infinite where that is not known."""
+        return self._grid.kinds if self._grid else inf
+
+    def masks(self, groups: Sequence[int], backend: Backend, cache: IndicatorCache, n: int) -> Sequence[Mapping[str, Array]]:
         """The signal masks of some groups."""
 
         def fetch(wanted: tuple[Series, ...]) -> list[Any]:

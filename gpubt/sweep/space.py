@@ -50,8 +50,9 @@ class Space:
             yield sets[of == code]
 
     def examples(self) -> NDArray[np.int64]:
-        """Sets in which every value of every axis occurs, the first of each."""
-        return np.unique(np.concatenate([np.unique(codes, return_index=True)[1] for codes in self.codes.values()]))
+        """Sets in which every value of every axis but the symbols occurs, the first of each."""
+        codes = [codes for key, codes in self.codes.items() if key != SYMBOL]
+        return np.unique(np.concatenate([np.zeros(1, np.int64), *(np.unique(own, return_index=True)[1] for own in codes)]))
 
     def times(self, axis: Axis) -> Space:
         """Every set with each value of one more axis, which changes slowest."""

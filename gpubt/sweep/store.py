@@ -30,6 +30,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._about: dict[str, Any] | None = None  # with the bars that were noted
+        self._unwritten = False
 
     def refuse_used(self) -> None:
         """Raise InputError where a sweep is already."""
@@ -58,13 +60,22 @@ class Store:
 
     def check_data(self, symbol: str, digest: str, rows: int) -> None:
         """Note the bars of a symbol; raise DataError where rows are there that were made of others."""
-        about = self.about()
-        known = about["data"].setdefault(symbol, {"digest": digest, "rows": rows})
-        if known["digest"] != digest:
+        if self._about is None:
+            self._about = self.about()
+        known = self._about["data"].get(symbol)
+        if known is None:
+            self._about["data"][symbol] = {"digest": digest, "rows": rows}
+            self._unwritten = True
+        elif known["digest"] != digest:
             raise DataError(
                 f"{self.folder} can't be resumed: the bars of {symbol} had digest {known['digest'][:16]}, and have {digest[:16]} now"
             )
-        write_json(about, self.folder / ABOUT, remedy=REMEDY)
+
+    def _note(self) -> None:
+        """Write which bars rows are made of, before the rows."""
+        if self._unwritten:
+            write_json(self._about or {}, self.folder / ABOUT, remedy=REMEDY)
+            self._unwritten = False
 
     @property
     def finished(self) -> bool:
@@ -87,6 +98,7 @@ class Store:
 
     def add(self, table: pa.Table) -> None:
         """A part, in any order of its sets."""
+        self._note()
         table = table.sort_by("set").combine_chunks()
         first, last = table["set"][0].as_py(), table["set"][-1].as_py()
         write_parquet(table, self.folder / PARTS / f"{first:09d}-{last:09d}-{len(table)}.parquet", remedy=REMEDY)
@@ -95,6 +107,7 @@ class Store:
         """All rows in one table by set, in row groups of one size; then the parts go, and what a killed process left half-written."""
         from shutil import rmtree
 
+        self._note()
         if not self.finished:
             paths = self._parts()
             write_parquet((_schema(paths[0]), _merged(paths, [_bounds(path) for path in paths])), self.folder / RESULTS, remedy=REMEDY)

@@ -17,6 +17,7 @@ from gpubt.limits import check
 from gpubt.resolve import resolve
 from gpubt.strategy.plan import Plan, plan
 from gpubt.sweep.axes import Axis, Interval, is_signal, is_trade
+from gpubt.sweep.space import SYMBOL
 
 if TYPE_CHECKING:
     from gpubt.sweep.space import Space
@@ -32,6 +33,7 @@ class Variants:
         self._composed = compose(fixed, config_dir)
         self.base = raw(self._composed)
         self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._checked = False  # whether the values that all sets have in common were
 
     def typed(self, axis: Axis | Interval) -> Axis | Interval:
         """The axis with its values as the configuration holds them; an interval is of whole numbers where its key takes no others, or has
@@ -61,7 +63,8 @@ class Variants:
         config = copy.copy(self.base)
         for key, value in values.items():
             assign(config, key, value)
-        check(config)
+        check(config, values if self._checked else None)
+        self._checked = True
         return resolve(config)
 
     def plan(self, values: Mapping[str, Any]) -> Plan:
@@ -111,7 +114,7 @@ class Groups:
         """The groups of a space."""
         keys = tuple(key for key in space.keys if is_signal(key))
         signals, signal_of = space.groups(keys)
-        trades, trade_of = space.groups([key for key in space.keys if is_trade(key)])
+        trades, trade_of = space.groups([key for key in space.keys if is_trade(key) and key != SYMBOL])
         return cls(keys, signals, signal_of, trades, trade_of)
 
 

@@ -13,6 +13,8 @@ from numba.extending import intrinsic
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 # of functions that only jitted functions call: no entry points from Python are compiled, and what they are part of is cached
 INNER: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# of functions that allocate nothing: without reference counts, which threads that share an array would fight for
+UNCOUNTED: dict[str, Any] = {"_nrt": False}
 
 
 @intrinsic

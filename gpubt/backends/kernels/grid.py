@@ -9,202 +9,326 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import NDArray
 
-from gpubt.backends.kernels.bits import INNER, OPTIONS
-from gpubt.backends.kernels.scan import AND, ANDNOT, LATCH, NOT, OR, SHIFT, STACK, TILE, _arithmetic, _edge, _fill, _values
+from gpubt.backends.kernels.bits import INNER, OPTIONS, UNCOUNTED, read
+from gpubt.backends.kernels.scan import AND, ANDNOT, LATCH, NOT, OR, STACK, TILE
+from gpubt.backends.kernels.tiles import (
+    LEAD,
+    STRIDE,
+    WORDS,
+    add,
+    at_row,
+    both,
+    deliver,
+    divide,
+    either,
+    equal,
+    greater,
+    greater_equal,
+    greater_less,
+    inverse,
+    less,
+    less_equal,
+    magnitude,
+    moved_along,
+    multiply,
+    negate,
+    neither,
+    not_equal,
+    subtract,
+    without,
+    write,
+)
+from gpubt.data.bars import empty
 from gpubt.strategy.grid import ProgramGrid
-from gpubt.strategy.program import ABS, COMBINE, CONST, EQ, GE, GT, LE, LOAD, LT, NE, NEG, VALID, words
+from gpubt.strategy.program import ABS, ADD, COMBINE, CONST, DIV, EQ, GE, GT, LE, LOAD, LT, MUL, NE, NEG, SUB, VALID, words
 
 ORDER = VALID + 1  # several comparisons of two operands
 KINDS = {GT: 0, GE: 1, LT: 2, LE: 3, EQ: 4, NE: 5}
 EQUAL = KINDS[EQ]
+WORTH = 200_000  # bars times programs that are worth a thread
+# Of comparisons of tiles without NaN: slots of x > y and x < y (-1: not wanted), then of what follows from them
+ABOVE, BELOW, NOT_BELOW, NOT_ABOVE, NEITHER, EITHER = range(6)
 
 
-def _compare64(op: str, ordered: bool) -> Any:
-    @intrinsic
-    def compare(typingctx: Any, a: Any, b: Any) -> Any:
-        """64 comparisons of float64 values at two addresses, one a bit."""
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            vector = ir.VectorType(ir.DoubleType(), 64)
-            x, y = (builder.load(builder.inttoptr(arg, vector.as_pointer()), align=8) for arg in args)
-            compared = builder.fcmp_ordered(op, x, y) if ordered else builder.fcmp_unordered(op, x, y)
-            return builder.bitcast(compared, ir.IntType(64))
-
-        return types.uint64(types.int64, types.int64), codegen
-
-    return compare
-
-
-# numpy's != is true on NaN
-_gt, _ge, _lt, _le = (_compare64(op, True) for op in (">", ">=", "<", "<="))
-_eq, _ne = _compare64("==", True), _compare64("!=", False)
+@njit(**INNER, **UNCOUNTED)
+def order_numbers(a, b, rows, wanted, row):
+    """Of tiles without NaN two comparisons tell all; `wanted[row]` are slots by ABOVE ... EITHER."""
+    above, below = wanted[row, ABOVE], wanted[row, BELOW]
+    x, y = at_row(rows, above), at_row(rows, below)
+    if above >= 0 and below >= 0:
+        for i in range(TILE // 8):
+            greater_less(a + i * 64, b + i * 64, (x, y), i)
+    elif above >= 0:
+        for i in range(TILE // 8):
+            greater(a + i * 64, b + i * 64, (x,), i)
+    else:
+        for i in range(TILE // 8):
+            less(a + i * 64, b + i * 64, (y,), i)
 
 
-@njit(**INNER)
-def order_numbers(a, b, count, masks, slots, row):
-    """`order` of tiles without NaN, where two comparisons tell them all."""
-    for w in range(count):
-        x, y = a + w * 512, b + w * 512
-        above, below = _gt(x, y), _lt(x, y)
-        if slots[row, 0] >= 0:
-            masks[slots[row, 0], w] = above
-        if slots[row, 1] >= 0:
-            masks[slots[row, 1], w] = ~below
-        if slots[row, 2] >= 0:
-            masks[slots[row, 2], w] = below
-        if slots[row, 3] >= 0:
-            masks[slots[row, 3], w] = ~above
-        if slots[row, 4] >= 0:
-            masks[slots[row, 4], w] = ~(above | below)
-        if slots[row, 5] >= 0:
-            masks[slots[row, 5], w] = above | below
+@njit(**INNER, **UNCOUNTED)
+def follow(code, wanted, clean_rows, rows):
+    """What follows from the comparisons that `order_numbers` made."""
+    for row in range(len(code)):
+        if not clean_rows[row]:
+            continue
+        x, y = at_row(rows, wanted[row, ABOVE]), at_row(rows, wanted[row, BELOW])
+        if wanted[row, NOT_BELOW] >= 0:
+            inverse(at_row(rows, wanted[row, NOT_BELOW]), y, y, 0)
+        if wanted[row, NOT_ABOVE] >= 0:
+            inverse(at_row(rows, wanted[row, NOT_ABOVE]), x, x, 0)
+        if wanted[row, NEITHER] >= 0:
+            neither(at_row(rows, wanted[row, NEITHER]), x, y, 0)
+        if wanted[row, EITHER] >= 0:
+            either(at_row(rows, wanted[row, EITHER]), x, y, 0)
 
 
-@njit(**INNER)
-def find_clean(addresses, n, lo, clean):
-    """Which series have a number on every bar of a tile."""
+@njit(**INNER, **UNCOUNTED)
+def arithmetic(op, to, a, b):
+    """As `scan.py` does it."""
+    for i in range(0, TILE * 8, 64):
+        if op == ADD:
+            add(to + i, a + i, b + i)
+        elif op == SUB:
+            subtract(to + i, a + i, b + i)
+        elif op == MUL:
+            multiply(to + i, a + i, b + i)
+        elif op == DIV:
+            divide(to + i, a + i, b + i)
+        elif op == NEG:
+            negate(to + i, a + i, a + i)
+        else:
+            magnitude(to + i, a + i, a + i)
+
+
+@njit(**INNER, **UNCOUNTED)
+def copy_bars(series, first, n, beyond, to):
+    """Bars first .. first + TILE of the series at an address; `beyond` where it has none."""
+    for i in range(TILE):
+        write(to, i, read(np.uint64(series), first + i) if 0 <= first + i < n else beyond)
+
+
+@njit(**INNER, **UNCOUNTED)
+def find_tiles(addresses, n, lo, ends, masks, tiles, clean):
+    """Where the tile of each series is, and whether it has a number on every bar. Beyond the last bar are zeros, in `ends`: no output has
+    them."""
+    spare = len(masks) - 1
+    scratch = at_row(masks.ctypes.data, spare)
     for i in range(len(addresses)):
-        clean[i] = False
-        if addresses[i] != 0 and lo + TILE <= n:
-            at, known = addresses[i] + lo * 8, ~np.uint64(0)
-            for w in range(TILE // 64):
-                known &= _eq(at + w * 512, at + w * 512)
-            clean[i] = known == ~np.uint64(0)
+        tiles[i], clean[i] = addresses[i] + lo * 8, False
+        if addresses[i] == 0:
+            continue
+        if lo + TILE > n:
+            tiles[i] = ends[i:].ctypes.data
+            copy_bars(addresses[i], lo, n, 0.0, tiles[i])
+        known = ~np.uint64(0)
+        for j in range(TILE // 8):
+            equal(tiles[i] + j * 64, tiles[i] + j * 64, (scratch,), j)
+        for w in range(LEAD, LEAD + WORDS):
+            known &= masks[spare, w]
+        clean[i] = known == ~np.uint64(0)
 
 
-@njit(**INNER)
-def order(a, b, count, masks, slots, row):
-    """All comparisons of the tiles at addresses `a` and `b`, `count` words of the masks whose numbers are in that row of `slots`; -1: not
-    wanted."""
-    for w in range(count):
-        x, y = a + w * 512, b + w * 512
-        if slots[row, 0] >= 0:
-            masks[slots[row, 0], w] = _gt(x, y)
-        if slots[row, 1] >= 0:
-            masks[slots[row, 1], w] = _ge(x, y)
-        if slots[row, 2] >= 0:
-            masks[slots[row, 2], w] = _lt(x, y)
-        if slots[row, 3] >= 0:
-            masks[slots[row, 3], w] = _le(x, y)
-        if slots[row, 4] >= 0:
-            masks[slots[row, 4], w] = _eq(x, y)
-        if slots[row, 5] >= 0:
-            masks[slots[row, 5], w] = _ne(x, y)
+@njit(**INNER, **UNCOUNTED)
+def order(a, b, rows, slots, row):
+    """All comparisons of the tiles at addresses `a` and `b` into the masks whose numbers are in that row of `slots`; -1: not wanted."""
+    for kind in range(6):
+        if slots[row, kind] < 0:
+            continue
+        to = at_row(rows, slots[row, kind])
+        for i in range(TILE // 8):
+            x, y = a + i * 64, b + i * 64
+            if kind == 0:
+                greater(x, y, (to,), i)
+            elif kind == 1:
+                greater_equal(x, y, (to,), i)
+            elif kind == 2:
+                less(x, y, (to,), i)
+            elif kind == 3:
+                less_equal(x, y, (to,), i)
+            elif kind == 4:
+                equal(x, y, (to,), i)
+            else:
+                not_equal(x, y, (to,), i)
 
 
-@njit(**INNER)
-def one_tile(code, slots, leaves, g, addresses, constants, clean, n, lo, count, buffers, operands, numbers, masks):
-    """`scan._tile`, `count` words of it, with the leaves of program `g` in the order of their use: numbers of `addresses` (0: a constant)
-    and `constants`. `numbers` tells of each operand whether it is surely without NaN."""
+@njit(**INNER, **UNCOUNTED)
+def one_tile(code, slots, wanted, leaves, g, addresses, constants, tiles, clean, n, lo, buffers, operands, numbers, clean_rows, rows):
+    """`scan._tile` with the leaves of program `g` in the order of their use: numbers of `addresses` (0: a constant) and `constants`.
+    `numbers` tells of each operand whether it is surely without NaN, `clean_rows` of each comparison whether `follow` is to
+    complete it; `rows` is the address of the masks."""
     top, leaf = 0, 0
     for row in range(len(code)):
         op, shift = code[row, 0], code[row, 2]
         if op in (LOAD, CONST):
-            free = buffers + 2 * top * TILE * 8
+            free = buffers + top * TILE * 8
             numbers[top] = False
             if op == CONST:
-                _fill(_values(free, TILE), constants[leaves[g, leaf]])
+                copy_bars(0, 0, 0, constants[leaves[g, leaf]], free)
                 operands[top] = free
+                numbers[top] = True
+            elif shift == 0:
+                operands[top] = tiles[leaves[g, leaf]]
+                numbers[top] = clean[leaves[g, leaf]]
             elif lo < shift or lo - shift + TILE > n:
-                _edge(addresses[leaves[g, leaf]], lo - shift, n, _values(free, TILE))
+                copy_bars(addresses[leaves[g, leaf]], lo - shift, n, np.nan, free)
                 operands[top] = free
             else:
                 operands[top] = addresses[leaves[g, leaf]] + (lo - shift) * 8
-                numbers[top] = shift == 0 and clean[leaves[g, leaf]]
             leaf += 1
             top += 1
         elif op == ORDER:
             top -= 2
-            if numbers[top] and numbers[top + 1]:
-                order_numbers(operands[top], operands[top + 1], count, masks, slots, row)
+            clean_rows[row] = numbers[top] and numbers[top + 1]
+            if clean_rows[row]:
+                order_numbers(operands[top], operands[top + 1], rows, wanted, row)
             else:
-                order(operands[top], operands[top + 1], count, masks, slots, row)
+                order(operands[top], operands[top + 1], rows, slots, row)
         elif op == VALID:
             top -= 1
-            order(operands[top], operands[top], count, masks, slots, row)
+            order(operands[top], operands[top], rows, slots, row)
         else:
             unary = op in (NEG, ABS)
             top -= 1 if unary else 2
-            free = buffers + 2 * top * TILE * 8
-            a, b = _values(operands[top], TILE), _values(operands[top if unary else top + 1], TILE)
-            operands[top] = free + TILE * 8 if operands[top] == free else free
-            _arithmetic(op, a, b, _values(operands[top], TILE))
+            free = buffers + top * TILE * 8
+            arithmetic(op, free, operands[top], operands[top if unary else top + 1])
+            operands[top] = free
             numbers[top] = False
             top += 1
 
 
-@njit(**OPTIONS)
-def run_programs(code, slots, compared, steps, outputs, leaves, addresses, constants, n, first, last, out):
+@njit(**OPTIONS, **UNCOUNTED)
+def run_programs(
+    code,
+    slots,
+    wanted,
+    compared,
+    steps,
+    outputs,
+    leaves,
+    addresses,
+    constants,
+    n,
+    first,
+    last,
+    out,
+    buffers,
+    ends,
+    places,
+    masks,
+    flags,
+    carried,
+):
     """Programs [first, last), whose leaves are rows of `leaves`, tile by tile: their comparisons, then the operations on masks. A row of
-    `steps` is (slot, operation, a, b, shift); slots below `compared` are comparisons. What a shift moves past the end of a tile waits in
-    `carried`."""
-    memory = np.empty(2 * STACK * TILE + 8)
-    buffers = (memory.ctypes.data + 63) // 64 * 64
-    operands, numbers, clean = np.empty(STACK, np.int64), np.zeros(STACK, np.bool_), np.zeros(len(addresses), np.bool_)
-    masks = np.zeros((compared + len(steps), TILE // 64), np.uint64)
-    reach = 1
-    for i in range(len(steps)):
-        reach = max(reach, (steps[i, 4] >> 6) + 1)  # words
-    carried = np.zeros((last - first, len(steps), reach), np.uint64)
-    tail, size = (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1), n // 64 + 1
+    `steps` is (slot, operation, a, b, shift); slots below `compared` are comparisons. What a shift
+    moves past the end of a tile waits in `carried`. The last six arguments are a `workspace`."""
+    size, operands, tiles = n // 64 + 1, places[:STACK], places[STACK:]
+    numbers, clean, clean_rows = flags[:STACK], flags[STACK : STACK + len(addresses)], flags[STACK + len(addresses) :].reshape(2, len(code))
     for tile in range(n // TILE + 1):
-        at = tile * (TILE // 64)
-        count = min(TILE // 64, size - at)
-        find_clean(addresses, n, tile * TILE, clean)
-        for g in range(first, last):
-            one_tile(code, slots, leaves, g, addresses, constants, clean, n, tile * TILE, count, buffers, operands, numbers, masks)
-            if at + count == size:
-                for m in range(compared):
-                    masks[m, count - 1] &= tail
-            for i in range(len(steps)):
-                combine(steps, i, masks, compared + i, count, carried, g - first)
-                if at + count == size:
-                    masks[compared + i, count - 1] &= tail
-            for i in range(len(outputs)):
-                for w in range(count):
-                    out[g, i, at + w] = masks[outputs[i], w]
-    return memory[0]  # a use after the last one through an address, so that the memory is not freed before
+        at, lo = tile * WORDS, tile * TILE
+        count = min(WORDS, size - at)
+        find_tiles(addresses, n, lo, ends, masks[0], tiles, clean)
+        # the words of one program are made while the bytes of the comparisons of the next are still on their way to the cache
+        for g in range(first, last + 1):
+            now, before = g & 1, (g - 1) & 1
+            if g < last:
+                rows = masks[now].ctypes.data
+                given = (
+                    leaves,
+                    g,
+                    addresses,
+                    constants,
+                    tiles,
+                    clean,
+                    n,
+                    lo,
+                    buffers.ctypes.data,
+                    operands,
+                    numbers,
+                    clean_rows[now],
+                    rows,
+                )
+                one_tile(code, slots, wanted, *given)
+            if g > first:
+                finish(
+                    code,
+                    wanted,
+                    clean_rows[before],
+                    compared,
+                    steps,
+                    outputs,
+                    masks[before],
+                    count,
+                    n,
+                    at,
+                    carried[g - 1 - first],
+                    out[g - 1],
+                )
 
 
-@njit(**INNER)
-def combine(steps, i, masks, to, count, carried, g):
-    """`scan.combine` of `count` words of step `i`. `carried[g, i]` are the last words of what is shifted, the latest last; of a latch its
+@njit(**INNER, **UNCOUNTED)
+def finish(code, wanted, clean_rows, compared, steps, outputs, masks, count, n, at, carried, out):
+    """From the comparisons of one program and tile to its outputs; `count` words from word `at` on."""
+    rows, ends = masks.ctypes.data, at + count == n // 64 + 1
+    tail = (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1)
+    follow(code, wanted, clean_rows, rows)
+    if ends:
+        for m in range(compared):
+            masks[m, LEAD + count - 1] &= tail
+    for i in range(len(steps)):
+        combine(steps, i, masks, compared + i, carried)
+        if ends:
+            masks[compared + i, LEAD + count - 1] &= tail
+    for i in range(len(outputs)):
+        if count == WORDS:
+            deliver(out[i, at:].ctypes.data, at_row(rows, outputs[i]))
+        else:
+            for w in range(count):
+                out[i, at + w] = masks[outputs[i], LEAD + w]
+
+
+@njit(**INNER, **UNCOUNTED)
+def combine(steps, i, masks, to, carried):
+    """`scan.combine` of a tile's words of step `i`. `carried[i]` are the last words of what is shifted, the latest last; of a latch its
     state."""
-    op, a, b, k = steps[i, 1], steps[i, 2], steps[i, 3], steps[i, 4]
+    op, a, b, k, rows = steps[i, 1], steps[i, 2], steps[i, 3], steps[i, 4], masks.ctypes.data
+    x, y, z = at_row(rows, a), at_row(rows, b), at_row(rows, to)
     if op == LATCH:
-        state = carried[g, i, 0]
-        for w in range(count):
-            above, below = masks[a, w], masks[b, w]
-            keep = ~above | below
-            total = keep + below + state
-            masks[to, w] = above & (keep ^ below ^ total)
-            state = ((keep & below) | ((keep | below) & ~total)) >> np.uint64(63)
-        carried[g, i, 0] = state
+        latch(masks, a, b, to, carried[i])
     elif op == NOT:
-        for w in range(count):
-            masks[to, w] = ~masks[a, w]
-    elif k == 0:
-        for w in range(count):
-            masks[to, w] = joined(op, masks[a, w], masks[b, w]) if op != SHIFT else masks[a, w]
+        inverse(z, x, x, 0)
     elif k < 64:
-        part = np.uint64(k)
-        before = carried[g, i, 0]
-        for w in range(count):
-            own = masks[b, w]
-            masks[to, w] = joined(op, masks[a, w], own << part | before >> (np.uint64(64) - part))
-            before = own
-        carried[g, i, carried.shape[2] - 1] = before
-        carried[g, i, 0] = before
+        last = carried.shape[1] - 1
+        masks[b, LEAD - 1] = carried[i, last]
+        if op == AND:
+            both(z, x, y, k)
+        elif op == OR:
+            either(z, x, y, k)
+        elif op == ANDNOT:
+            without(z, x, y, k)
+        else:
+            moved_along(z, y, y, k)
+        carried[i, last] = masks[b, LEAD + WORDS - 1]
     else:
-        moved_far(op, a, b, k, masks, to, count, carried, g, i)
+        moved_far(op, a, b, k, masks, to, carried[i])
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
+def latch(masks, a, b, to, carried):
+    state = carried[0]
+    for w in range(LEAD, LEAD + WORDS):
+        above, below = masks[a, w], masks[b, w]
+        keep = ~above | below
+        total = keep + below + state
+        masks[to, w] = above & (keep ^ below ^ total)
+        state = ((keep & below) | ((keep | below) & ~total)) >> np.uint64(63)
+    carried[0] = state
+
+
+@njit(**INNER, **UNCOUNTED)
 def joined(op, x, moved):
     if op == AND:
         return x & moved
@@ -213,19 +337,18 @@ def joined(op, x, moved):
     return x & ~moved if op == ANDNOT else moved
 
 
-@njit(**INNER)
-def moved_far(op, a, b, k, masks, to, count, carried, g, i):
+@njit(**INNER, **UNCOUNTED)
+def moved_far(op, a, b, k, masks, to, carried):
     """The same with mask `b` moved by `k` bars, 64 or more."""
-    back, part, kept = k >> 6, np.uint64(k & 63), carried.shape[2]
-    for w in range(count):
+    back, part, kept = k >> 6, np.uint64(k & 63), len(carried)
+    for w in range(WORDS):
         high, low = w - back, w - back - 1
-        x = masks[b, high] if high >= 0 else carried[g, i, kept + high]
-        y = masks[b, low] if low >= 0 else carried[g, i, kept + low]
-        # in two steps: a shift by 64 is undefined
-        masks[to, w] = joined(op, masks[a, w], (x << part) | ((y >> np.uint64(1)) >> (np.uint64(63) - part)))
+        x = masks[b, LEAD + high] if high >= 0 else carried[kept + high]
+        y = masks[b, LEAD + low] if low >= 0 else carried[kept + low]
+        masks[to, LEAD + w] = joined(op, masks[a, LEAD + w], (x << part) | ((y >> np.uint64(1)) >> (np.uint64(63) - part)))
     for j in range(kept):  # the last words of what has been seen
-        source = count - kept + j
-        carried[g, i, j] = masks[b, source] if source >= 0 else carried[g, i, j + count]
+        source = WORDS - kept + j
+        carried[j] = masks[b, LEAD + source] if source >= 0 else carried[j + WORDS]
 
 
 class Structure:
@@ -258,6 +381,16 @@ class Structure:
         self.steps = np.array(steps, np.int64).reshape(-1, 5)
         self.outputs = np.array([place[slot] for slot in grid.outputs.values()], np.int64)
         self.compared = len(numbers)
+        self.wanted = np.array([self._wanted(own, self.compared + len(self.steps) + 2 * row) for row, own in enumerate(slots)], np.int64)
+        self.rows = self.compared + len(self.steps) + 2 * len(slots) + 1  # of a tile of masks; the last is for `find_tiles`
+
+    @staticmethod
+    def _wanted(own: list[int], spare: int) -> list[int]:
+        """`slots` of one row as `order_numbers` reads them; `spare` or the mask after it for a comparison that is needed but not wanted."""
+        gt, ge, lt, le, eq, ne = own
+        above = gt if gt >= 0 else spare if max(le, eq, ne) >= 0 else -1
+        below = lt if lt >= 0 else spare + 1 if max(ge, eq, ne) >= 0 else -1
+        return [above, below, ge, le, eq, ne]
 
 
 def run_grid(
@@ -270,7 +403,23 @@ def run_grid(
 ) -> NDArray[np.uint64]:
     """The outputs of every program, shape (programs, outputs, words). `leaves` has a row a program and a column for each kept leaf: numbers
     of `addresses` (0: a constant) and `constants`."""
-    out = np.empty((len(leaves), len(structure.outputs), words(n)), np.uint64)
-    code = (structure.code, structure.slots, structure.compared, structure.steps, structure.outputs)
-    share(lambda first, last: run_programs(*code, leaves, addresses, constants, n, first, last, out), len(leaves), 1)
-    return out
+    stride = -(-words(n) // 8) * 8  # rows begin on a cache line
+    out = empty(len(leaves) * len(structure.outputs) * stride, "time").view(np.uint64).reshape(len(leaves), len(structure.outputs), stride)
+    code = (structure.code, structure.slots, structure.wanted, structure.compared, structure.steps, structure.outputs)
+
+    def work(first: int, last: int) -> None:
+        run_programs(*code, leaves, addresses, constants, n, first, last, out, *workspace(structure, last - first, len(addresses)))
+
+    share(work, len(leaves), max(1, WORTH // n))
+    return out[:, :, : words(n)]
+
+
+def workspace(structure: Structure, programs: int, series: int) -> tuple[NDArray[Any], ...]:
+    """What `run_programs` works in: tiles of values, the last tiles of the series, addresses of operands and tiles, tiles of masks, flags,
+    and what is carried from tile to tile."""
+    reach = int(structure.steps[:, 4].max(initial=0) >> 6) + 1  # words
+    masks = empty(2 * structure.rows * STRIDE, "time").view(np.uint64).reshape(2, structure.rows, STRIDE)
+    flags = np.zeros(STACK + series + 2 * len(structure.code), np.bool_)
+    carried = np.zeros((programs, len(structure.steps), reach), np.uint64)
+    ends = empty(series * TILE, "close").reshape(series, TILE)
+    return empty(STACK * TILE, "close"), ends, np.empty(STACK + series, np.int64), masks, flags, carried

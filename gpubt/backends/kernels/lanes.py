@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from gpubt.backends.kernels.account import flat, mix, renew
-from gpubt.backends.kernels.bits import INNER, OPTIONS, bit_pattern, read, read_word
+from gpubt.backends.kernels.bits import INNER, OPTIONS, UNCOUNTED, bit_pattern, read, read_word
 from gpubt.backends.kernels.blocks import highest8, larger, lesser, lowest8
 from gpubt.backends.kernels.market import INF, extremes
 from gpubt.backends.kernels.marks import LANES, clear_of_rounding, finish, lane_at, mark_at, peak_bar, stretch
@@ -69,7 +69,7 @@ WHOLES = 19
 OUT, LOWEST, HIGHEST, WHERE = range(4)  # of an exit at a level: its price, the closes until then; where the level is
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def price_exits(x, n, p, c, levels, count, touches, moments, nexts, reasons, prices, order, at):
     """What an exit at each level of a candidate comes to, then by signal, session or end, in rows from `at` on; the last row is of sets
     without a level."""
@@ -93,7 +93,7 @@ def price_exits(x, n, p, c, levels, count, touches, moments, nexts, reasons, pri
     c.worst, c.known = low if side > 0 else high, PRICED
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def exit_at(x, p, c, v, touch, price):
     """Moment, raw price and reason of an exit at one level; `SKIP` where the level forbids the entry."""
     side, m = c.side, touch.moment
@@ -113,7 +113,7 @@ def exit_at(x, p, c, v, touch, price):
     return m, read(x.open, t) if gap else touch.level, reason
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def closes(x, t, moments, prices, order, at, count):
     """Lowest and highest close from bar `t` until each exit, one exit after the other."""
     for i in range(count):
@@ -139,7 +139,7 @@ def closes(x, t, moments, prices, order, at, count):
         prices[LOWEST, row], prices[HIGHEST, row] = low, high
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def choose(side, at, base, moments, where, w, f):
     """The exit of each set: the earliest of signal, time, stop, trailing stop and target."""
     for j in range(WIDE):
@@ -165,7 +165,7 @@ def choose(side, at, base, moments, where, w, f):
         f[PROTECTED * WIDE + j] = initial
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def gather(at, nexts, reasons, prices, w, f):
     """Price, closes and what follows of each set's exit."""
     for j in range(WIDE):
@@ -175,7 +175,7 @@ def gather(at, nexts, reasons, prices, w, f):
         f[LOW * WIDE + j], f[HIGH * WIDE + j] = prices[LOWEST, row], prices[HIGHEST, row]
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def trade_lanes(side, signal, bar, price, worst, kind, liquidate, w, f):
     """A trade of each set that is free, unless it is odd. DONE: 1 where there was one; ODD: 1 where `shared.play` has to see to it."""
     for j in range(WIDE):
@@ -229,7 +229,7 @@ def trade_lanes(side, signal, bar, price, worst, kind, liquidate, w, f):
         w[FREE * WIDE + j] = w[NEXT * WIDE + j] if done else w[FREE * WIDE + j]
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def tally_lanes(bar, price, w, f):
     """What the trades that were done add to the tallies."""
     for j in range(WIDE):
@@ -249,7 +249,7 @@ def tally_lanes(bar, price, w, f):
         w[EXPOSED * WIDE + j] += held if done else 0
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def hash_lanes(side, bar, price, w, f, hashes):
     """The ledger's hash of each set whose trade was done, with its row."""
     which = np.uint64((k.LONG if side > 0 else k.SHORT) * 16)
@@ -262,7 +262,7 @@ def hash_lanes(side, bar, price, w, f, hashes):
         hashes[j] = h if w[DONE * WIDE + j] != 0 else hashes[j]
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def mark_period(close, t, risk_free, lane, w, f, sums):
     """The return of the period that ends with bar `t`: equity on the line of the last trade, or what it left."""
     for j in range(WIDE):
@@ -279,7 +279,7 @@ def mark_period(close, t, risk_free, lane, w, f, sums):
         f[BEFORE * WIDE + j] = equity
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def mark_periods(x, a, until, i, sets, first, count, w, f, sums):
     """The periods from number `i` on that end before bar `until`; the number of the next one. `a` is the account of any of the sets."""
     while i < a.periods:
@@ -300,7 +300,7 @@ def mark_periods(x, a, until, i, sets, first, count, w, f, sums):
     return i
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def give_back(a, out, j, w, f, hashes):
     """Column `j` to its account and tally."""
     a.equity, a.floor, a.deepest = f[EQUITY * WIDE + j], f[FLOOR * WIDE + j], f[DEEPEST * WIDE + j]
@@ -316,7 +316,7 @@ def give_back(a, out, j, w, f, hashes):
     out.bars_held, out.exposed = w[HELD * WIDE + j], w[EXPOSED * WIDE + j]
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def take_over(e, a, out, j, w, f, hashes):
     """The account and tally to column `j`."""
     f[EQUITY * WIDE + j], f[PEAK * WIDE + j], f[FLOOR * WIDE + j], f[DEEPEST * WIDE + j] = a.equity, a.peak, a.floor, a.deepest
@@ -329,7 +329,7 @@ def take_over(e, a, out, j, w, f, hashes):
     w[HELD * WIDE + j], w[EXPOSED * WIDE + j] = out.bars_held, out.exposed
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def open_columns(sets, first, count, width, s, w, f, hashes, sums):
     """Columns of sets [first, first + count), whose accounts are new; columns beyond them are of no set."""
     w[:], f[:], sums[:] = 0, 0.0, 0.0
@@ -351,7 +351,7 @@ def open_columns(sets, first, count, width, s, w, f, hashes, sums):
             w[column * WIDE + j] = level if level >= 0 else width + 1
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def close_columns(n, sets, first, count, w, f, hashes, sums):
     """The tallies of the sets, once all candidates were played and all periods marked."""
     for j in range(count):
@@ -372,7 +372,7 @@ def close_columns(n, sets, first, count, w, f, hashes, sums):
         out.hash = np.int64(a.hash)
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def play_odd(x, n, sets, first, count, s, c, touches, lowest, highest, w, f, hashes):
     """The trades that were left to `shared.play`."""
     for j in range(count):
@@ -386,7 +386,7 @@ def play_odd(x, n, sets, first, count, s, c, touches, lowest, highest, w, f, has
         take_over(e, a, out, j, w, f, hashes)
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def any_free(signal, w):
     """Whether a set may take a signal."""
     found = False
@@ -395,7 +395,7 @@ def any_free(signal, w):
     return found
 
 
-@njit(**INNER)
+@njit(**INNER, **UNCOUNTED)
 def run_lanes(group, n, sets, s, candidates, room, touches, moments, nexts, reasons, prices, order, wholes, reals, hashes, sums, period):
     """The sets of a group, 64 by 64, piece by piece of its candidates. Row i of `wholes`, `reals`, `hashes` and `sums` are the columns of
     the sets from `first + 64 i` on, `period[i]` the number of their next period."""
@@ -436,7 +436,7 @@ def run_lanes(group, n, sets, s, candidates, room, touches, moments, nexts, reas
         close_columns(n, sets, start, count, wholes[i], reals[i], hashes[i], sums[i])
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, **UNCOUNTED)
 def run_groups(
     groups, start, end, n, sets, s, candidates, room, touches, moments, nexts, reasons, prices, order, wholes, reals, hashes, sums, period
 ):

@@ -205,35 +205,58 @@ def see_bars(s, t, end):
 
 
 @njit(**INNER)
-def add_to_block(s, i, excess, square):
-    """Period `i` of equal numbers of periods, whose sums are kept."""
-    while i >= s.periods * (s.block + 1) // s.blocks:
-        s.block += 1
-    mark_at(s.sums, s.block).equity += excess
-    mark_at(s.squares, s.block).equity += square
+def block_end(s):
+    """The period after those of the block that is summed now: of equal numbers of periods, whose sums are kept."""
+    return s.periods * (s.block + 1) // s.blocks if s.blocks > 0 else s.periods + 1
+
+
+@njit(**INNER)
+def first_from(s, i, end):
+    """The first period from number `i` on that does not end before bar `end`."""
+    step = 1
+    while i + step < s.periods and np.int64(read_word(s.ends, i + step)) < end:
+        i += step
+        step <<= 1
+    while step > 0:
+        if i + step < s.periods and np.int64(read_word(s.ends, i + step)) < end:
+            i += step
+        step >>= 1
+    return i + 1
 
 
 @njit(**INNER)
 def add_returns(s, end):
     """The return periods that end before bar `end`."""
-    while s.period < s.periods:
-        i = s.period
+    i, before, risk_free = s.period, s.before, s.risk_free
+    if i >= s.periods or np.int64(read_word(s.ends, i)) >= end:
+        return
+    idle = s.q == 0.0 and s.slope == 0.0 and risk_free == 0.0 and s.base > 0.0 and s.marks == np.uint64(0)
+    boundary = block_end(s)
+    while i < s.periods:
         t = np.int64(read_word(s.ends, i))
         if t >= end:
-            return
+            break
+        if idle and before == s.base:  # returns of zero
+            i = first_from(s, i, end)
+            break
         equity = equity_at(s, t)
         if s.marks != np.uint64(0):
             mark_at(s.marks, i).equity = equity
-        excess = (equity / s.before - 1.0 if s.before > 0.0 else 0.0) - s.risk_free
+        excess = (equity / before - 1.0 if before > 0.0 else 0.0) - risk_free
         square = excess * excess
         if s.blocks > 0:
-            add_to_block(s, i, excess, square)
+            while i >= boundary:
+                s.block += 1
+                boundary = block_end(s)
+            mark_at(s.sums, s.block).equity += excess
+            mark_at(s.squares, s.block).equity += square
         lane = lane_at(s.lanes, i & (LANES - 1))
         lane.sum += excess
         lane.square += square
         lane.downside += square if excess < 0.0 else 0.0
-        s.before = equity
-        s.period = i + 1
+        before = equity
+        i += 1
+    s.before, s.period = before, i
 
 
 @njit(**INNER)
@@ -249,8 +272,8 @@ def stretch(s, end):
 
 
 @njit(**INNER)
-def pairwise(v):
-    return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]))
+def pairwise(a, b, c, d, e, f, g, h):
+    return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
 @njit(**INNER)
@@ -260,6 +283,8 @@ def finish(s, equity, out):
     if s.deepest > 0.0:
         out.drawdown_start = s.start
         out.drawdown_end = s.end if s.end >= 0 else s.n - 1
-    out.sum_return = pairwise([lane_at(s.lanes, i).sum for i in range(LANES)])
-    out.sum_square = pairwise([lane_at(s.lanes, i).square for i in range(LANES)])
-    out.sum_downside = pairwise([lane_at(s.lanes, i).downside for i in range(LANES)])
+    a, b, c, d = lane_at(s.lanes, 0), lane_at(s.lanes, 1), lane_at(s.lanes, 2), lane_at(s.lanes, 3)
+    e, f, g, h = lane_at(s.lanes, 4), lane_at(s.lanes, 5), lane_at(s.lanes, 6), lane_at(s.lanes, 7)
+    out.sum_return = pairwise(a.sum, b.sum, c.sum, d.sum, e.sum, f.sum, g.sum, h.sum)
+    out.sum_square = pairwise(a.square, b.square, c.square, d.square, e.square, f.square, g.square, h.square)
+    out.sum_downside = pairwise(a.downside, b.downside, c.downside, d.downside, e.downside, f.downside, g.downside, h.downside)
