@@ -17,7 +17,7 @@ from hydra.core.utils import JobRuntime
 from omegaconf import DictConfig, OmegaConf
 
 from gpubt import resources
-from gpubt.compose_errors import explain, refuse_keyless
+from gpubt.compose_errors import explain, quoted, refuse_keyless
 from gpubt.compose_python import python_strategy, set_schema, target_text
 from gpubt.config import Config
 from gpubt.errors import ConfigError, GpubtError
@@ -143,8 +143,9 @@ def _merged(given: Mapping[str, Any] | DictConfig, config_dir: str | os.PathLike
     chosen = [f"{key}={own.pop(key)}" for key in list(own) if key in options and isinstance(own[key], str)]
     if "strategy" in own:
         strategy = own["strategy"] = target_text(own["strategy"])
-        if isinstance(strategy, Mapping) and strategy.get("_target_"):
-            chosen.append(f"strategy._target_='{strategy['_target_']}'")
+        if isinstance(strategy, dict) and strategy.get("_target_"):
+            target = str(strategy.pop("_target_"))  # composing may find it elsewhere
+            chosen.append(quoted("strategy._target_", target) or f"strategy._target_={target}")
         elif isinstance(strategy, Mapping) and ("long" in strategy or "short" in strategy):
             chosen.append("~strategy")
     base = compose(chosen, config_dir)

@@ -13,6 +13,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
+from gpubt.compose_errors import quoted
 from gpubt.config import Config, Strategy
 from gpubt.errors import ConfigError
 
@@ -38,9 +39,11 @@ def python_strategy(overrides: Sequence[str], config_dir: str | os.PathLike[str]
     from gpubt.strategy.code import declare
 
     folders = [] if folder is None else [folder, folder / "strategy"]
-    set_schema(declare(Strategy(_target_=target), folders))
+    strategy = declare(Strategy(_target_=target), folders)
+    set_schema(strategy)
+    found = str(strategy._target_)
     try:
-        yield more
+        yield more if found == target else [*more, quoted(TARGET, found) or f"{TARGET}={found}"]
     finally:
         set_schema()
 
@@ -54,7 +57,7 @@ def _target(overrides: Sequence[str], folder: Path | None) -> tuple[str | None, 
         parsed: list[Override] = OverridesParser.create().parse_overrides(wanted)
     except Exception:  # Hydra will say what is wrong
         return None, []
-    typed = next((one for one in parsed if one.key_or_group == TARGET), None)
+    typed = next((one for one in reversed(parsed) if one.key_or_group == TARGET), None)
     chosen = next((one for one in parsed if one.key_or_group == "strategy"), None)
     if typed is None:
         return (None if chosen is None or folder is None else _in_file(folder / "strategy" / f"{chosen.value()}.yaml")), []
@@ -86,7 +89,7 @@ def target_text(strategy: Any) -> Any:
 
     if isinstance(strategy, Mapping):
         target = strategy.get("_target_")
-        return {**strategy, "_target_": _named(target)} if isinstance(target, type | FunctionType) else strategy
+        return {**strategy, "_target_": _named(target)} if isinstance(target, type | FunctionType) else dict(strategy)
     if isinstance(strategy, python.Strategy):
         return {"_target_": _named(type(strategy)), "params": dict(strategy.params)}
     return {"_target_": _named(strategy)} if isinstance(strategy, type | FunctionType) else strategy

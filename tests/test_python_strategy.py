@@ -214,7 +214,7 @@ def test_what_is_refused_beside_a_class(overrides: list[str], sentence: str) -> 
 
 
 BODIES = {
-    "missing.py:X": (None, "there is no file missing.py"),
+    "missing.py:X": (None, "missing.py can't be read: No such file"),
     "a.py:X": ("def", "can't be loaded: SyntaxError: .*line 1"),
     "b.py:X": ("import no_such_module", r"can't be loaded: ModuleNotFoundError: No module named 'no_such_module' \(b.py, line 1\)"),
     "c.py:X": ("raise SystemExit(3)", r"can't be loaded: SystemExit: 3 \(c.py, line 1\)"),
@@ -228,7 +228,7 @@ BODIES = {
     ),
     "i.py:X": (
         "import gpubt\nfrom gpubt.rules import close\nclass X(gpubt.Strategy):\n  @property\n  def long_entry(self): return 1 < close < 2",
-        r"is true or false on a bar, not here: .* \(i.py, line 5\)",
+        r"\(i.py, line 5\): 'close > 1' is true or false on a bar, not here",
     ),
     "j.py:X": (
         "import gpubt\nclass X(gpubt.Strategy):\n  p = gpubt.Param(5, low=6)",
@@ -290,11 +290,14 @@ def test_a_folder_of_ones_own(own: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (typed.strategy.name, typed.strategy.params, typed.strategy.long.entry) == ("Above", {"length": 9}, "close > sma(close, 9)")
     mine = configuration(["strategy=mine", "strategy.params.length=5"], own)
     assert (mine.strategy.name, mine.strategy.long.entry, mine.exits.stop.pct) == ("mine", "close > sma(close, 5)", 0.01)
+    for config in (typed, mine, configuration(["strategy._target_=above.Above"], own)):
+        assert config.strategy._target_ == f"{own / 'above.py'}:Above"  # as a process without the folder finds it
     assert configuration(["strategy=ema_cross"], own).strategy._target_ is None
     assert configuration(None).strategy == configuration(["strategy=ema_cross"]).strategy  # the schema is as before
     before = list(sys.path)
     assert main(["run", "--config-dir", "my", "strategy._target_=above:Above", *DATA, "hydra.run.dir=out"]) == 0
     assert sys.path == before
+    assert main(["explain", "out", "--trade", "3"]) == 0
     assert "Above" in capsys.readouterr().out
     assert "source_digest: " + (typed.strategy.source_digest or "") in (own.parent / "out" / "config.yaml").read_text()
 

@@ -10,17 +10,18 @@ from typing import Any
 from gpubt import config as c
 from gpubt.errors import ConfigError
 from gpubt.rules import Part
-from gpubt.strategy.load import KEY, load
+from gpubt.strategy.load import KEY, find, load
 from gpubt.strategy.python import Rules, Strategy, about
 
 
 def declare(strategy: c.Strategy, folders: Sequence[Path] = ()) -> c.Strategy:
-    """`strategy` with what its code says under its own values, and the digest of the code; as it is without code or with a digest."""
+    """`strategy` with what its code says under its own values, and the digest of the code, which is looked for in `folders` too; as it is
+    without code or with a digest. Raises ConfigError."""
     if strategy._target_ is None or strategy.source_digest is not None:
         return strategy
     from omegaconf import OmegaConf
 
-    code = load(strategy._target_, None, folders)
+    code = load(find(strategy._target_, folders))
     says: dict[str, Any] = {"name": code.name, "about": about(code.made)}
     if isinstance(code.made, type) and issubclass(code.made, Strategy):
         says |= {"name": code.made.name or code.name, "side": code.made.side}
@@ -32,7 +33,7 @@ def declare(strategy: c.Strategy, folders: Sequence[Path] = ()) -> c.Strategy:
     except Exception as error:
         raise ConfigError(f"{KEY}={code.target}: {str(error).splitlines()[0]}") from error
     assert isinstance(merged, c.Strategy)
-    return replace(merged, source_digest=code.digest)
+    return replace(merged, _target_=code.target, source_digest=code.digest)
 
 
 def write(strategy: c.Strategy) -> c.Strategy:

@@ -56,7 +56,7 @@ class Code:
         try:
             yield
         except ConfigError as error:
-            raise ConfigError(f"{self.target}: {error}{_place(error, self.file)}") from error
+            raise ConfigError(f"{self.target}{_place(error, self.file)}: {error}") from error
         except Exception as error:
             raise ConfigError(f"{KEY}={self.target}: {doing} raised {_raised(error, self.file)}") from error
 
@@ -64,23 +64,49 @@ class Code:
 _loaded: dict[tuple[str, str], Code] = {}  # by target and digest: a run uses the code that was there when it was composed
 
 
-def load(target: str, digest: str | None = None, folders: Sequence[Path] = ()) -> Code:
-    """The class or function `target`, of a module or of a file, which is looked for here and then in `folders`. With `digest`: the code
-    that had it.
+def find(target: str, folders: Sequence[Path] = ()) -> str:
+    """`target` as any process that starts here can load it: a file, or a module that can't be imported, is looked for in `folders` too."""
+    place, name = _parts(target)
+    if _is_file(place):
+        file = Path(place)
+        here = file.expanduser().is_file()
+    else:
+        file = Path(*place.split(".")).with_suffix(".py")
+        here = _importable(place)
+    path = None if here else next((folder / file for folder in folders if (folder / file).is_file()), None)
+    return target if path is None else f"{path}:{name}"
+
+
+def load(target: str, digest: str | None = None) -> Code:
+    """The class or function `target`, of a module or of a file; with `digest` the code that had it.
 
     Raises ConfigError for a target that can't be found, imported or used, or that has another digest now.
     """
     if digest is not None and (target, digest) in _loaded:
         return _loaded[target, digest]
-    place, _, name = target.rpartition(":" if ":" in target else ".")
-    if not place or not all(part.isidentifier() for part in name.split(".")):
-        raise ConfigError(f"{KEY} must be {FORMS}, got {target!r}")
-    made, source, file = _from_file(target, place, name, folders) if _is_file(place) else _from_module(target, place, name, folders)
+    place, name = _parts(target)
+    made, source, file = (_from_file if _is_file(place) else _from_module)(target, place, name)
     code = Code(target, made, hashlib.sha256(source).hexdigest(), file)
     _refuse_unfit(code)
     if digest is not None and digest != code.digest:
         raise ConfigError(f"strategy.source_digest is {digest[:16]}, and {target} has {code.digest[:16]} now: its code has changed")
     return _loaded.setdefault((target, code.digest), code)
+
+
+def _parts(target: str) -> tuple[str, str]:
+    """Module or file, and the name in it."""
+    place, _, name = target.rpartition(":" if ":" in target else ".")
+    if not place or not all(part.isidentifier() for part in name.split(".")):
+        raise ConfigError(f"{KEY} must be {FORMS}, got {target!r}")
+    return place, name
+
+
+def _importable(module: str) -> bool:
+    with _also([Path.cwd()]):
+        try:
+            return importlib.util.find_spec(module) is not None
+        except Exception:  # of a package on the way; importing says what is wrong
+            return module in sys.modules
 
 
 def _refuse_unfit(code: Code) -> None:
@@ -95,18 +121,18 @@ def _is_file(place: str) -> bool:
     return place.endswith(".py") or "/" in place or "\\" in place
 
 
-def _from_file(target: str, place: str, name: str, folders: Sequence[Path]) -> tuple[Any, bytes, str]:
-    tried = [Path(place).expanduser(), *(folder / place for folder in folders)]
-    path = next((path for path in tried if path.is_file()), None)
-    if path is None:
-        raise ConfigError(f"{KEY}={target}: there is no file {' or '.join(dict.fromkeys(map(str, tried)))}")
-    source = path.read_bytes()
+def _from_file(target: str, place: str, name: str) -> tuple[Any, bytes, str]:
+    path = Path(place).expanduser()
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{KEY}={target}: {path} can't be read: {error.strerror}") from None
     file = str(path.absolute())
     loader = _Source(source, file)
     spec = importlib.util.spec_from_loader(f"gpubt_strategy_{hashlib.sha256(source).hexdigest()[:16]}_{path.stem}", loader)
     assert spec is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses and the like look it up
-    with _importing(target, file, [path.absolute().parent, *folders]):
+    with _importing(target, file, [path.absolute().parent]):
         loader.exec_module(module)
     return _member(module, name, target), source, file
 
@@ -128,8 +154,8 @@ class _Source(SourceLoader):
         return self._source
 
 
-def _from_module(target: str, place: str, name: str, folders: Sequence[Path]) -> tuple[Any, bytes, str]:
-    with _importing(target, place, [Path.cwd(), *folders]):
+def _from_module(target: str, place: str, name: str) -> tuple[Any, bytes, str]:
+    with _importing(target, place, [Path.cwd()]):
         module = importlib.import_module(place)
     made, file = _member(module, name, target), getattr(module, "__file__", None) or ""
     try:
@@ -152,13 +178,21 @@ def _member(module: ModuleType, name: str, target: str) -> Any:
 
 @contextmanager
 def _importing(target: str, file: str, folders: Sequence[Path]) -> Iterator[None]:
-    """Modules are also found in `folders`, after all others; what importing raises is one sentence."""
+    """What importing raises is one sentence."""
+    try:
+        with _also(folders):
+            yield
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{KEY}={target} can't be loaded: {_raised(error, file)}") from error
+
+
+@contextmanager
+def _also(folders: Sequence[Path]) -> Iterator[None]:
+    """Modules are found in `folders` too, after all others."""
     before = list(sys.path)
     sys.path.extend(str(folder) for folder in folders)
     try:
         yield
-    except (Exception, SystemExit) as error:
-        raise ConfigError(f"{KEY}={target} can't be loaded: {_raised(error, file)}") from error
     finally:
         sys.path[:] = before
 
