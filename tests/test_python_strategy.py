@@ -302,6 +302,26 @@ def test_a_folder_of_ones_own(own: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "source_digest: " + (typed.strategy.source_digest or "") in (own.parent / "out" / "config.yaml").read_text()
 
 
+def test_classes_and_functions_are_listed_unread(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from gpubt.cli import main
+
+    (own / "strategy" / "more.py").write_text(
+        "raise SystemExit\nclass A(gpubt.Strategy):\n  'one\\nmore'\nclass B(A): 'two'\nclass C: 'no'\n"
+        "def signals(bars, indicators, params, xp):\n  'three'\ndef helper(x): 'no'\n"
+    )
+    assert main(["list", "strategies", "--config-dir", str(own)]) == 0
+    listed = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert listed[-4:] == [
+        ["above.py:Above"],
+        ["strategy/more.py:A", "one"],
+        ["strategy/more.py:B", "two"],
+        ["strategy/more.py:signals", "three"],
+    ]
+    (own / "bad.py").write_text("def")
+    assert main(["list", "strategies", "--config-dir", str(own)]) == 2
+    assert "not valid Python" in capsys.readouterr().err
+
+
 def test_changed_code_is_another_run(own: Path) -> None:
     target = [f"strategy._target_={own / 'above.py'}:Above"]
     before = configuration(target)
