@@ -77,6 +77,17 @@ class Levels(gpubt.Strategy):
     long_entry = close > shift(r.highest(high, 10), 1)
 
 
+class Conditional(gpubt.Strategy):
+    """Other rules for two values together than for each alone."""
+
+    fast, slow = gpubt.Param(5), gpubt.Param(20)
+
+    def rules(self) -> gpubt.Rules:
+        turned = self.fast > 6 and self.slow > 21
+        a, b = ema(close, self.fast), ema(close, self.slow)
+        return gpubt.Rules(long_entry=a < b if turned else a > b, long_exit=a > b if turned else a < b)
+
+
 def named(made: type) -> str:
     return f"strategy._target_={made.__module__}:{made.__name__}"
 
@@ -347,3 +358,23 @@ def test_a_sweep_is_runs_and_resumes_only_its_code(own: Path) -> None:
     (own / "above.py").write_text(dedent(OWN) + "\n")
     with pytest.raises(InputError, match="can't be resumed: config_digest was"):
         Sweep(definition.variants, definition.space(), backend, Phases()).into(store, define(overrides), reason)
+
+
+def test_rules_that_depend_on_two_parameters_together() -> None:
+    rows = gpubt.run_sweep([*DATA, named(Conditional), "strategy.params.fast=5,9", "strategy.params.slow=20,30"]).to_pylist()
+    for row in rows:
+        values = [f"{key}={row[key]}" for key in ("strategy.params.fast", "strategy.params.slow")]
+        assert gpubt.run([*DATA, named(Conditional), *values]).summary["ledger_hash"] == row["ledger_hash"]
+
+
+def test_the_documented_strategies_run(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "strategies.md").read_text(encoding="utf-8")
+    _, *blocks = page.split("```python\n")
+    (tmp_path / "my.py").write_text("\n".join(block.split("```")[0] for block in blocks))
+    yaml = tmp_path / "strategy" / "pullback.yaml"
+    yaml.parent.mkdir()
+    yaml.write_text(page.split("```yaml\n")[1].split("```")[0])
+    text = gpubt.run([*DATA, "strategy=pullback"], config_dir=tmp_path)
+    made = gpubt.run([*DATA, "strategy._target_=my.py:Pullback"], config_dir=tmp_path)
+    assert made.summary["ledger_digest"] == text.summary["ledger_digest"] and made.summary["n_trades"] > 0
+    assert gpubt.run([*DATA, "strategy._target_=my.py:streak", "strategy.params.length=4"], config_dir=tmp_path).summary["n_trades"] > 0

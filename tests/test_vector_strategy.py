@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 import gpubt
+from gpubt.backends.cpu import CpuBackend
 from gpubt.compose import configuration
+from gpubt.data.load import load, select
 from gpubt.errors import ConfigError
+from gpubt.indicators.cache import IndicatorCache
 from gpubt.pipeline import run_backtest
 from gpubt.rules import close, ema
+from gpubt.strategy.vector import vectors_of
 from gpubt.sweep.definition import define
 
 DATA = ["data=synthetic", "data.synthetic.bars=3000", "backend=cpu", "progress=false"]
@@ -143,3 +149,28 @@ def test_what_a_function_may_not_do(returned: str, tmp_path: Path) -> None:
         gpubt.run(["data=synthetic", "data.synthetic.bars=300", "backend=cpu", target])
     with pytest.raises(ConfigError, match=r"unknown key strategy\.params\.length"):
         configuration([target, "strategy.params.length=5"])
+
+
+class DeviceArray(np.ndarray):
+    """Stands in for CuPy's."""
+
+    __module__ = "cupy._core.core"
+
+
+def test_on_a_device_it_gets_the_devices_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    cupy = ModuleType("cupy")
+    vars(cupy).update(
+        asarray=lambda a: np.asarray(a).view(DeviceArray), zeros=lambda *a: np.zeros(*a).view(DeviceArray), asnumpy=np.asarray
+    )
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    config = configuration([*DATA, HERE + "Method"])
+    bars = load(config, select(config), {"volume"}).bars
+    columns = {name: column.view(DeviceArray) for name, column in bars.columns().items() if name != "time"}
+    cache = IndicatorCache(lambda *_: None, columns, "digest", "device", 0)
+    vectors = vectors_of(config)
+    assert vectors is not None and vectors.library(cache) is cupy
+    assert vectors.warnings(cache)[0].startswith("the signals of Method were computed with CuPy")
+    flags = vectors.flags(bars, cache, CpuBackend(1))
+    assert list(flags) == ["long_entry", "long_exit", "short_entry"]
+    assert flags["long_entry"].tolist() == [False] * 5 + (bars.close[5:] > bars.close[:-5]).tolist()
+    assert vectors_of(configuration([HERE + "crossing"])).library(cache) is np  # type: ignore[union-attr]
