@@ -62,12 +62,12 @@ def _target(overrides: Sequence[str], folder: Path | None) -> tuple[str | None, 
     if typed is None:
         return (None if chosen is None or folder is None else _in_file(folder / "strategy" / f"{chosen.value()}.yaml")), []
     if typed.is_sweep_override():
-        raise ConfigError(f"{TARGET} takes one class or function, got {typed.get_value_element_as_str()}: run each by itself")
+        raise ConfigError(f"{TARGET} takes one class or function, got {typed.input_line}: run each by itself")
     if typed.value() is None:
         return None, []
     if chosen is not None:
         raise ConfigError(f"strategy={chosen.value()} and {TARGET}={typed.value()} exclude each other")
-    return str(typed.value()), [] if "~strategy" in overrides else ["~strategy"]
+    return str(typed.value()), [] if {"~strategy", "~strategy=null"} & set(overrides) else ["~strategy"]
 
 
 def _in_file(path: Path) -> str | None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from reference_backend import ReferenceBackend
 
 import gpubt
 from gpubt.compose import configuration
+from gpubt.pipeline import run_backtest
 from gpubt.resources import folder
 
 PAGE = Path(__file__).parent.parent / "docs" / "library.md"
@@ -150,3 +152,11 @@ def _close(trades: list[tuple[Any, ...]], position: dict[str, Any], t: int, pric
     side = position["side"]
     trades.append(({1: "long", -1: "short"}[side], position["bar"], position["price"], t, price, reason))
     return equity * (1 + side * (price / position["price"] - 1))
+
+
+@pytest.mark.parametrize("name", ["buy_and_hold", "dual_thrust", "inside_bar", "chandelier"])
+def test_every_backend_trades_what_the_first_four_did_not_need(name: str, backend: Any) -> None:
+    """A rule that reads nothing, ranges of ranges, stops from expressions, trailing stops."""
+    config = configuration([f"strategy={name}", "data.frac=0.01", "progress=false"])
+    digests = {run_backtest(config, backend=one).summary["ledger_digest"] for one in (backend, ReferenceBackend(config))}
+    assert len(digests) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -311,6 +312,23 @@ def test_a_folder_of_ones_own(own: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["explain", "out", "--trade", "3"]) == 0
     assert "Above" in capsys.readouterr().out
     assert "source_digest: " + (typed.strategy.source_digest or "") in (own.parent / "out" / "config.yaml").read_text()
+
+
+def test_on_the_command_line(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from gpubt.cli import main
+
+    typed = ["strategy._target_=my/above.py:Above", "strategy.params.length=3,4", *DATA, "hydra.sweep.dir=several"]
+    assert main(["run", "-m", *typed]) == 0
+    ran = capsys.readouterr().out
+    again = next(shlex.split(line.partition("#")[0])[3:] for line in ran.splitlines() if line.startswith("next "))
+    assert "~strategy" not in ran and "strategy.params.length=3" in again
+    assert main(["run", *again]) == 0
+    assert main(["run", "strategy._target_=my/above.py:Above", "--cfg", "job"]) == 0
+    assert "length: 9" in capsys.readouterr().out
+    assert main(["run", "-m", "strategy._target_=a.py:A,b.py:B"]) == 2
+    assert "takes one class or function, got strategy._target_=a.py:A,b.py:B" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="sweep each by itself"):
+        define(["strategy._target_=a.py:A,b.py:B"])
 
 
 def test_classes_and_functions_are_listed_unread(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
