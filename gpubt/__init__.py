@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from gpubt.config import Config
     from gpubt.data.bars import Bars
     from gpubt.records.result import RunResult
+    from gpubt.strategy.python import Param, Rules, Strategy, params
 
 __version__ = "0.1.0"
-__all__ = ["Bars", "Config", "RunResult", "__version__", "run", "run_sweep"]
+__all__ = ["Bars", "Config", "Param", "Rules", "RunResult", "Strategy", "__version__", "params", "run", "run_sweep"]
 
 # imported on first use: `import gpubt` loads neither Arrow nor numba
 _HOMES = {"Bars": "gpubt.data.bars", "Config": "gpubt.config", "RunResult": "gpubt.records.result"}
+_HOMES |= dict.fromkeys(("Param", "Rules", "Strategy", "params"), "gpubt.strategy.python")
 
 
 def run(

@@ -6,18 +6,19 @@ import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir, version
-from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobRuntime
 from omegaconf import DictConfig, OmegaConf
 
 from gpubt import resources
-from gpubt.compose_errors import explain, refuse_keyless
+from gpubt.compose_errors import explain, quoted, refuse_keyless
+from gpubt.compose_python import python_strategy, set_schema, target_text
 from gpubt.config import Config
 from gpubt.errors import ConfigError, GpubtError
 from gpubt.limits import check
@@ -27,8 +28,7 @@ from gpubt.schema import groups, refuse_missing, refuse_unknown
 PRIMARY = "config"
 HYDRA_VERSION = "1.3"
 
-# conf/config.yaml's defaults begin with this name, so every file and override is checked against the dataclasses
-ConfigStore.instance().store(name="gpubt_schema", node=Config, provider="gpubt")
+set_schema()
 
 
 def configuration(
@@ -50,8 +50,12 @@ def compose(overrides: Sequence[str] = (), config_dir: str | os.PathLike[str] | 
             raise ConfigError(f"overrides must be texts such as 'data.frac=0.5', got {override!r}")
     refuse_keyless(overrides)
     try:
-        with isolated_hydra(), initialize_config_dir(str(resources.folder("conf")), job_name="gpubt", version_base=HYDRA_VERSION):
-            composed = hydra_compose(PRIMARY, [*overrides, *_search_path(config_dir)], return_hydra_config=True)
+        with (
+            isolated_hydra(),
+            python_strategy(overrides, config_dir) as more,
+            initialize_config_dir(str(resources.folder("conf")), job_name="gpubt", version_base=HYDRA_VERSION),
+        ):
+            composed = hydra_compose(PRIMARY, [*overrides, *more, *_search_path(config_dir)], return_hydra_config=True)
             refuse_hidden(composed.hydra.runtime)
             return without_hydra(composed)
     except GpubtError:
@@ -76,6 +80,10 @@ def raw(composed: DictConfig) -> Config:
     except Exception as error:
         raise explain(error) from error
     assert isinstance(config, Config)
+    if config.strategy._target_ is not None:
+        from gpubt.strategy.code import declare
+
+        config = replace(config, strategy=declare(config.strategy))
     check(config)
     return config
 
@@ -133,9 +141,13 @@ def _merged(given: Mapping[str, Any] | DictConfig, config_dir: str | os.PathLike
     own.pop("hydra", None)
     options = groups()
     chosen = [f"{key}={own.pop(key)}" for key in list(own) if key in options and isinstance(own[key], str)]
-    strategy = own.get("strategy")
-    if isinstance(strategy, Mapping) and ("long" in strategy or "short" in strategy):
-        chosen.append("~strategy")
+    if "strategy" in own:
+        strategy = own["strategy"] = target_text(own["strategy"])
+        if isinstance(strategy, dict) and strategy.get("_target_"):
+            target = str(strategy.pop("_target_"))  # composing may find it elsewhere
+            chosen.append(quoted("strategy._target_", target) or f"strategy._target_={target}")
+        elif isinstance(strategy, Mapping) and ("long" in strategy or "short" in strategy):
+            chosen.append("~strategy")
     base = compose(chosen, config_dir)
     try:
         merged = OmegaConf.merge(base, own)

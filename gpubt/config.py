@@ -162,7 +162,8 @@ class Rules:
 
 @dataclass
 class Strategy:
-    """Named indicators, rules over them, and the exits and sizing the idea comes with."""
+    """Named indicators, rules over them, and the exits and sizing the idea comes with. `_target_`: a class or function in Python that says
+    all this, `module.Name` or `file.py:Name`. `source_digest`: of its source, filled in; code with another digest is refused."""
 
     name: str = ""
     about: str = ""
@@ -173,6 +174,8 @@ class Strategy:
     short: Rules = field(default_factory=Rules)
     exits: Exits = field(default_factory=Exits)
     sizing: Sizing = field(default_factory=Sizing)
+    _target_: str | None = None
+    source_digest: str | None = None
 
 
 @dataclass

@@ -168,10 +168,12 @@ def _inputs(config: Config, digests: Digests) -> tuple[Bars, Inputs]:
     masks = calendars(config, bars, backend)
     if planned.program:
         masks |= backend.scan(planned.program, fetch, bars.n)
+    elif planned.vectors:
+        masks |= planned.vectors.masks(bars, cache, backend)
     flags = {name: np.unpackbits(mask.view(np.uint8), bitorder="little")[: bars.n] for name, mask in masks.items()}
     none = np.zeros(bars.n, np.uint8)
     signals = reference.Signals(**{name: flags.get(name, none) for name in k.MASKS})  # type: ignore[arg-type]
-    entries = None if planned.program else _records(load_entries(config, bars.time, bars.symbol))
+    entries = None if config.positions != "list" else _records(load_entries(config, bars.time, bars.symbol))
     plain = PlainBars(Column(bars.open), Column(bars.high), Column(bars.low), Column(bars.close))
     if detail:
         plain.finer = PlainBars(Column(detail.open), Column(detail.high), Column(detail.low), Column(detail.close))

@@ -112,6 +112,8 @@ def run_one(
         masks = calendars(config, bars, backend)
         if planned.program:
             masks |= backend.scan(planned.program, fetch, bars.n)
+        elif planned.vectors:
+            masks |= planned.vectors.masks(bars, cache, backend)
         else:
             entries = load_entries(config, bars.time, bars.symbol)
         levels = dict(zip(planned.levels, fetch(tuple(planned.levels.values())), strict=True))
@@ -140,6 +142,8 @@ def run_one(
         if detail:
             summary["detail_digest"] = detail.digest
         summary["warnings"] += [*report.warnings(), *(detail.warnings if detail else ()), *record["warnings"]]
+        if planned.vectors:
+            summary["warnings"] += planned.vectors.warnings(cache)
         events.finished(log, summary, record)
         out.log(log.lines)
         out.summary(summary)

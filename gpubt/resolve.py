@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from gpubt.config import At, Config, Exits, Sizing, Stop
+from gpubt.config import At, Config, Exits, Sizing, Stop, Strategy
 from gpubt.errors import ConfigError
 from gpubt.limits import LEVELS, SIZES, given
 
@@ -17,10 +17,11 @@ def resolve(config: Config) -> Config:
 
     A kind of stop, target or size that the user sets replaces the strategy's kind. Idempotent.
     """
-    strategy = config.strategy
+    strategy = _strategy(config.strategy)
     at_open = config.entry.at == "next_open" or config.entry.order in RESTING
     resolved = replace(
         config,
+        strategy=strategy,
         exits=_exits(config.exits, strategy.exits),
         sizing=_sizing(config.sizing, strategy.sizing),
         exit=At(config.exit.at or ("next_open" if at_open else "close")),
@@ -30,6 +31,15 @@ def resolve(config: Config) -> Config:
     for check in (_agree_levels, _agree_orders, _agree_positions, _agree_costs):
         check(resolved)
     return resolved
+
+
+def _strategy(strategy: Strategy) -> Strategy:
+    """The strategy with what its Python code says, if it has any."""
+    if strategy._target_ is None:
+        return strategy
+    from gpubt.strategy.code import declare, write
+
+    return write(declare(strategy))
 
 
 def _exits(own: Exits, default: Exits) -> Exits:

@@ -249,4 +249,4 @@ def test_shipped_strategies_compile(path: Path) -> None:
     assert strategy.about
     signals = compile_strategy(strategy)
     assert signals.long_entry is not None
-    assert signals.short_entry is not None
+    assert (signals.short_entry is None) == (strategy.side == "long")

@@ -159,6 +159,10 @@ class Backend(ABC):
         """A series of the host where the backend computes."""
         return self._place(np.ascontiguousarray(series, np.float64))
 
+    def fetch(self, series: Array) -> NDArray[np.float64]:
+        """A series of the backend on the host: itself where the backend computes there."""
+        return np.asarray(series)
+
     def run(
         self,
         market: Market,

@@ -37,6 +37,10 @@ class CudaBackend(Backend):
         self.runtime = runtime
         self.device = runtime.name
 
+    def fetch(self, series: Array) -> NDArray[np.float64]:
+        """A copy."""
+        return self.runtime.to_host(series)
+
     def _upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None) -> Market:
         n = len(columns["close"])
         arrays = {name: self._to_device(column) for name, column in columns.items()}

@@ -34,8 +34,13 @@ def main(arguments: list[str]) -> int:
 
 
 def strategies(folders: list[Path]) -> list[dict[str, str]]:
-    """Name and one-line description of each strategy file. Raises ConfigError for one that is not valid YAML."""
-    return [{"name": path.stem, "about": _about(path)} for folder in folders for path in sorted((folder / "strategy").glob("*.yaml"))]
+    """Name and one-line description of each strategy file, and of each class in the user's Python files. Raises ConfigError for a file
+    that is not valid YAML or Python."""
+    found = [{"name": path.stem, "about": _about(path)} for folder in folders for path in sorted((folder / "strategy").glob("*.yaml"))]
+    for folder in folders[1:]:
+        for path in sorted([*folder.glob("*.py"), *(folder / "strategy").glob("*.py")]):
+            found += _classes(path, path.relative_to(folder))
+    return found
 
 
 def indicators(folders: list[Path]) -> list[dict[str, str]]:
@@ -69,6 +74,28 @@ def text(gathered: dict[str, list[dict[str, Any]]]) -> list[str]:
         width = max((len(entry["name"]) for entry in entries), default=0) + 2
         lines += [f"  {entry['name']:<{width}}{entry.get('about') or ', '.join(entry.get('options', ()))}" for entry in entries]
     return lines
+
+
+def _classes(path: Path, shown: Path) -> list[dict[str, str]]:
+    """The strategies of a Python file, as `strategy._target_` names them. The file is read, not run."""
+    import ast
+
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise ConfigError(f"{path}: not valid Python: {error}") from error
+    bases = {"Strategy"}  # and the classes made of it in this file
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and bases & {ast.unparse(base).rpartition(".")[2] for base in node.bases}:
+            bases.add(node.name)
+            line = (ast.get_docstring(node) or "").partition("\n")[0]
+        elif isinstance(node, ast.FunctionDef) and [one.arg for one in node.args.args] == ["bars", "indicators", "params", "xp"]:
+            line = (ast.get_docstring(node) or "").partition("\n")[0]
+        else:
+            continue
+        found.append({"name": f"{shown.as_posix()}:{node.name}", "about": line})
+    return found
 
 
 def _about(path: Path) -> str:

@@ -22,6 +22,7 @@ from gpubt.commands import completion, folders
 from gpubt.commands.arguments import Parser
 from gpubt.compose import HYDRA_VERSION, PRIMARY, isolated_hydra, refuse_hidden, typed
 from gpubt.compose_errors import explain, refuse_keyless
+from gpubt.compose_python import python_strategy
 from gpubt.errors import GpubtError, InputError
 
 
@@ -49,9 +50,14 @@ def main(arguments: list[str]) -> int:
     outcome = Outcome()
     decorate = hydra.main(version_base=HYDRA_VERSION, config_path=str(resources.folder("conf")), config_name=PRIMARY)
     folders.forget()
-    with isolated_hydra(), _process_state(arguments), _composed_once(flags):
+    with (
+        isolated_hydra(),
+        python_strategy(flags.overrides, flags.config_dir) as more,
+        _process_state(_beside(arguments, flags.overrides, more)),
+        _composed_once(flags),
+    ):
         try:
-            decorate(_job(outcome, arguments, flags.config_dir))()
+            decorate(_job(outcome, arguments, flags.config_dir, more))()
         except SystemExit as ending:
             return 2 if ending.code else 0  # `--cfg job -p nothing`, which Hydra has explained
         except Exception as error:
@@ -63,13 +69,20 @@ def main(arguments: list[str]) -> int:
     return outcome.status()
 
 
-def _job(outcome: Outcome, arguments: list[str], config_dir: str | None) -> Callable[[DictConfig], None]:
+def _beside(arguments: list[str], overrides: list[str], more: list[str]) -> list[str]:
+    """The arguments with `more` overrides after the last one: Hydra's parser takes no others after a flag."""
+    at = arguments.index(overrides[-1]) + 1 if more else 0
+    return [*arguments[:at], *more, *arguments[at:]]
+
+
+def _job(outcome: Outcome, arguments: list[str], config_dir: str | None, added: list[str]) -> Callable[[DictConfig], None]:
     def run(composed: DictConfig) -> None:
         node = HydraConfig.get()
         several = node.mode is not None and node.mode.name == "MULTIRUN"
         folder = Path(node.runtime.output_dir)
         # as typed: iterating over the node would resolve an interpolation such as data.symbol=${strategy.name}
-        overrides: list[str] = OmegaConf.to_container(node.overrides.task, resolve=False)  # type: ignore[assignment]
+        task: list[str] = OmegaConf.to_container(node.overrides.task, resolve=False)  # type: ignore[assignment]
+        overrides = [text for text in task if text.removesuffix("=null") not in added]
         try:
             if several:
                 print(f"#{node.job.num} {' '.join(overrides)}", flush=True)

@@ -67,7 +67,7 @@ def compile_strategy(strategy: Strategy, cross: str = "default", prices: Prices 
             rule = None if text is None else parse_rule(text, names, f"strategy.{side}.{what}", cross)
             rules[f"{side}_{what}"] = rule if strategy.side in ("both", side) else None
     levels = _prices(prices or {}, names)
-    for name in strategy.params:
+    for name in strategy.params if strategy._target_ is None else ():  # code has put numbers in their place
         if name not in names.read:
             raise ConfigError(
                 f"strategy.params.{name} is read by no rule or indicator (exits and sizing take their numbers under exits.* and sizing.*); "

@@ -12,15 +12,18 @@ from gpubt.simulate.parameters import needs_atr
 from gpubt.strategy.compile import compile_prices, compile_strategy
 from gpubt.strategy.lower import lower
 from gpubt.strategy.program import MaskProgram
+from gpubt.strategy.vector import Vectors, vectors_of
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`columns` of the bars beyond time and prices; `levels` that orders read, by `layout.LEVELS`; `program` is None for positions=list."""
+    """`columns` of the bars beyond time and prices; `levels` that orders read, by `layout.LEVELS`; what makes the signals is `program`, or
+    `vectors`, or for positions=list neither."""
 
     columns: frozenset[str]
     levels: Mapping[str, Series]
     program: MaskProgram | None
+    vectors: Vectors | None = None
 
     def passes(self) -> Iterator[tuple[Series, ...]]:
         """The series that are read at once: by each pass of the program, then the levels'."""
@@ -35,6 +38,9 @@ def plan(config: Config) -> Plan:
     if config.positions == "list":
         levels |= compile_prices(config.strategy, prices)
         return Plan(_columns(levels.values()), levels, None)
+    if vectors := vectors_of(config):
+        levels |= compile_prices(config.strategy, prices)
+        return Plan(_columns(levels.values()) | {"volume"}, levels, None, vectors)
     signals = compile_strategy(config.strategy, config.cross, prices)
     read = signals.series()
     levels |= signals.prices

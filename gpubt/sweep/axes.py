@@ -84,7 +84,8 @@ def split(overrides: Sequence[str]) -> tuple[list[str], list[Axis | Interval]]:
             continue
         key = str(override.key_or_group)
         if not key.startswith((*SIGNALS, *TRADES)):
-            raise ConfigError(f"{key} can't differ between the sets of one sweep; gpubt run -m {text} runs one after the other")
+            instead = "sweep each by itself" if key == "strategy._target_" else f"gpubt run -m {text} runs one after the other"
+            raise ConfigError(f"{key} can't differ between the sets of one sweep; {instead}")
         if any(axis.key == key for axis in axes):
             raise ConfigError(f"{key} is given twice")
         axes.append(_axis(key, override, text))

@@ -111,7 +111,7 @@ class Engine:
         with self._phase("indicators"):
             self.cache.prepare(self.signals.series(groups), partial(self.backend.together, n=self.bars.n))
         with self._phase("scan"):
-            return self.signals.masks(groups, self.backend, self.cache, self.bars.n)
+            return self.signals.masks(groups, self.backend, self.cache, self.bars)
 
     def _calendar(self, group: int) -> dict[str, Array]:
         """Session ends and blackouts of a group."""

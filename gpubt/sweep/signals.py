@@ -16,7 +16,9 @@ from gpubt.strategy.program import MaskProgram
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Array, Backend
+    from gpubt.data.bars import Bars
     from gpubt.indicators.cache import IndicatorCache
+    from gpubt.strategy.plan import Plan
     from gpubt.sweep.space import Space
     from gpubt.sweep.variants import Groups, Variants
 
@@ -29,37 +31,54 @@ class Signals:
     def __init__(self, variants: Variants, space: Space, groups: Groups) -> None:
         self._variants, self._space, self._groups = variants, space, groups
         self._numbers: dict[Series, int] = {}
-        self._grid = self._try_grid() if len(groups.signals) >= FEWEST else None
+        code = variants.base.strategy._target_ is not None  # Python may make other rules of two values together than of each alone
+        self._grid = self._try_grid() if len(groups.signals) >= FEWEST and not code else None
 
     def series(self, groups: Sequence[int]) -> tuple[Series, ...]:
         """What the rules of some groups read, once each."""
         if self._grid:
             return self._grid.series(groups)
-        return tuple(dict.fromkeys(one for group in groups for one in self._program(group).series()))
+        return tuple(dict.fromkeys(one for group in groups for one in self._read(group)))
 
     def numbers(self, group: int) -> set[int]:
         """The indicators that the rules of a group read, by numbers that are the same for all groups."""
         if self._grid:
             return self._grid.numbers(group)
-        return {self._numbers.setdefault(one, len(self._numbers)) for one in self._program(group).series() if not one.is_column}
+        return {self._numbers.setdefault(one, len(self._numbers)) for one in self._read(group) if not one.is_column}
 
     @property
     def kinds(self) -> float:
         """How many indicators the rules of all groups read; infinite where that is not known."""
         return self._grid.kinds if self._grid else inf
 
-    def masks(self, groups: Sequence[int], backend: Backend, cache: IndicatorCache, n: int) -> Sequence[Mapping[str, Array]]:
-        """The signal masks of some groups."""
+    def masks(self, groups: Sequence[int], backend: Backend, cache: IndicatorCache, bars: Bars) -> Sequence[Mapping[str, Array]]:
+        """The signal masks of some groups; what a function of arrays gives for the same parameters is asked for once."""
 
         def fetch(wanted: tuple[Series, ...]) -> list[Any]:
             return [cache.get(one) for one in wanted]
 
         if self._grid:
-            return backend.scan_grid(self._grid, groups, fetch, n)
-        return [backend.scan(self._program(group), fetch, n) for group in groups]
+            return backend.scan_grid(self._grid, groups, fetch, bars.n)
+        made: dict[str, Mapping[str, Array]] = {}
+        found: list[Mapping[str, Array]] = []
+        for group in groups:
+            plan = self._plan(group)
+            if plan.program is not None:
+                found.append(backend.scan(plan.program, fetch, bars.n))
+            elif plan.vectors is not None:
+                key = repr((plan.vectors.params, plan.vectors.side))
+                if key not in made:
+                    made[key] = plan.vectors.masks(bars, cache, backend)
+                found.append(made[key])
+        return found
 
-    def _program(self, group: int) -> MaskProgram:
-        return self._compiled(self._space.values(int(self._groups.signals[group])))
+    def _plan(self, group: int) -> Plan:
+        return self._variants.plan(self._space.values(int(self._groups.signals[group])))
+
+    def _read(self, group: int) -> tuple[Series, ...]:
+        """What the rules of a group read; what a function of arrays will ask for is not known."""
+        program = self._plan(group).program
+        return () if program is None else program.series()
 
     def _try_grid(self) -> ProgramGrid | None:
         """None where an axis changes more than numbers; then each group is compiled by itself."""
