@@ -8,7 +8,7 @@ SEED ?= 1000000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test lint bench tables fuzz parity gpu-check check-archs clean
+.PHONY: help run test lint docs bench tables fuzz parity gpu-check check-archs clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ lint: $(VENV)/.dev  ## ruff and strict type checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs  ## the documentation as a site, in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(VENV)/.run  ## the benchmark pairs: agreement first, then times
 	$(BIN)/python -m bench.brackets
@@ -56,7 +59,8 @@ $(VENV)/.run: EXTRAS :=
 $(VENV)/.test: EXTRAS := [test]
 $(VENV)/.dev: EXTRAS := [dev]
 $(VENV)/.parity: EXTRAS := [parity]
+$(VENV)/.docs: EXTRAS := [docs]
 $(VENV)/.gpu: EXTRAS = [test,$(CUDA)]
-$(VENV)/.run $(VENV)/.test $(VENV)/.dev $(VENV)/.parity $(VENV)/.gpu: pyproject.toml $(VENV)/pyvenv.cfg
+$(VENV)/.run $(VENV)/.test $(VENV)/.dev $(VENV)/.docs $(VENV)/.parity $(VENV)/.gpu: pyproject.toml $(VENV)/pyvenv.cfg
 	$(PIP) --editable '.$(EXTRAS)'
 	@touch $@
