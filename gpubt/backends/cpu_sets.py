@@ -92,7 +92,9 @@ class SetRun:
         for name, rows in (("account", self.accounts), ("tally", self.out.tallies)):
             records[name] = _rows(rows)[sets]
         bounds = np.flatnonzero(np.diff(key, prepend=-1, append=-1))
-        starts = np.concatenate([np.arange(a, z, self.piece) for a, z in pairwise(bounds)]) if len(sets) else np.zeros(0, np.int64)
+        starts = bounds[:-1]
+        if len(sets) and np.diff(bounds).max() > self.piece:
+            starts = np.concatenate([np.arange(a, z, self.piece) for a, z in pairwise(bounds)])
         groups = np.zeros(len(starts), shared.GROUP)
         groups["first"], groups["last"] = starts, np.minimum(np.append(starts[1:], len(sets)), len(sets))
         groups["table"] = _rows(self.tables)[input_of[sets[starts]]]

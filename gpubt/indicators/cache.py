@@ -147,7 +147,7 @@ class IndicatorCache:
 
     def _make_room(self, size: int) -> None:
         """Let go of the least recently used arrays that nothing is reading, until `size` bytes fit; of none for what never fits."""
-        if size > self._budget:
+        if size > self._budget or self._bytes + size <= self._budget:
             return
         for key in [key for key in self._kept if key not in self._in_use]:
             if self._bytes + size <= self._budget:
