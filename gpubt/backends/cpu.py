@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gpubt.strategy.program import Fetch, MaskProgram
 
 FINER = ("first", "open", "high", "low", "close")
-WORTH = 20_000  # bars of an indicator, or bars times sets, that are worth a thread
+WORTH = 20_000  # bars of an indicator that are worth a thread
 PARALLEL = 250_000  # bars from which on an indicator or a pass of comparisons is shared out: waking threads costs up to some milliseconds
 
 
@@ -58,8 +58,8 @@ class CpuBackend(Backend):
             return indicators.compute(name, inputs, first, params, parts)
 
     def together(self, work: Sequence[Callable[[], Array]], n: int) -> list[Array]:
-        """Side by side where one alone is not shared out among threads."""
-        if n >= PARALLEL or self.threads == 1:
+        """Side by side where one alone is not shared out among threads, and takes longer than threads wait for each other's Python."""
+        if not WORTH <= n < PARALLEL or self.threads == 1:
             return super().together(work, n)
         done: list[Array] = [None] * len(work)
 
@@ -67,7 +67,7 @@ class CpuBackend(Backend):
             for i in range(start, end):
                 done[i] = work[i]()
 
-        self._share(some, len(work), max(1, WORTH // n), 4)
+        self._share(some, len(work), 1, 4)
         return done
 
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
