@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+
 from gpubt.config import Config
 from gpubt.resolve import resolve
 
@@ -24,6 +26,7 @@ def result(folder: Path | None = None, config: Config | None = None, **summary: 
     return SimpleNamespace(
         config=resolve(config or Config()),
         metrics=metrics,
+        equity=pa.table({"equity": [1.0, 1.5, 1.2, 2.0]}),
         summary={
             "symbol": "BTCUSDT",
             "strategy": "ema_cross",

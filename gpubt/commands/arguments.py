@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gpubt.errors import ConfigError
 
@@ -26,3 +26,23 @@ def amount(option: str, text: str) -> float:
     if not 0.0 <= value < math.inf:
         raise ConfigError(f"--{option} must be a number of at least 0, got {text!r}")
     return value
+
+
+SCREEN, JSON, QUIET = "", "--json", "--quiet"
+
+
+def told(arguments: list[str]) -> tuple[str, list[str]]:
+    """How the result is to be told (SCREEN, JSON or QUIET), and the arguments without that. Raises ConfigError for both."""
+    chosen = [flag for flag in (JSON, QUIET) if flag in arguments]
+    if len(chosen) > 1:
+        raise ConfigError(f"{JSON} and {QUIET} exclude each other; give one of them")
+    return (chosen or [SCREEN])[0], [argument for argument in arguments if argument not in chosen]
+
+
+def as_json(found: dict[str, Any]) -> str:
+    """One line, as in the JSON files: what does not exist is null."""
+    import json
+
+    from gpubt.records.arrow import plain
+
+    return json.dumps(plain(found), allow_nan=False)

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import hydra
@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from gpubt import __version__, resources
 from gpubt.cli import report
 from gpubt.commands import completion, folders
-from gpubt.commands.arguments import Parser
+from gpubt.commands.arguments import JSON, QUIET, SCREEN, Parser, as_json, told
 from gpubt.compose import HYDRA_VERSION, PRIMARY, isolated_hydra, refuse_hidden, typed
 from gpubt.compose_errors import explain, refuse_keyless
 from gpubt.compose_python import python_strategy
@@ -46,6 +46,7 @@ def main(arguments: list[str]) -> int:
         return 0
     if completion.requested(arguments) and completion.commands_only():
         return 0
+    screen, arguments = told(arguments)
     flags = _flags(arguments)
     outcome = Outcome()
     decorate = hydra.main(version_base=HYDRA_VERSION, config_path=str(resources.folder("conf")), config_name=PRIMARY)
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> int:
         _composed_once(flags),
     ):
         try:
-            decorate(_job(outcome, arguments, flags.config_dir, more))()
+            decorate(_job(outcome, arguments, flags.config_dir, more, screen))()
         except SystemExit as ending:
             return 2 if ending.code else 0  # `--cfg job -p nothing`, which Hydra has explained
         except Exception as error:
@@ -75,7 +76,7 @@ def _beside(arguments: list[str], overrides: list[str], more: list[str]) -> list
     return [*arguments[:at], *more, *arguments[at:]]
 
 
-def _job(outcome: Outcome, arguments: list[str], config_dir: str | None, added: list[str]) -> Callable[[DictConfig], None]:
+def _job(outcome: Outcome, arguments: list[str], config_dir: str | None, added: list[str], screen: str) -> Callable[[DictConfig], None]:
     def run(composed: DictConfig) -> None:
         node = HydraConfig.get()
         several = node.mode is not None and node.mode.name == "MULTIRUN"
@@ -84,11 +85,11 @@ def _job(outcome: Outcome, arguments: list[str], config_dir: str | None, added: 
         task: list[str] = OmegaConf.to_container(node.overrides.task, resolve=False)  # type: ignore[assignment]
         overrides = [text for text in task if text.removesuffix("=null") not in added]
         try:
-            if several:
+            if several and screen == SCREEN:
                 print(f"#{node.job.num} {' '.join(overrides)}", flush=True)
             refuse_hidden(node.runtime)
             again = [*(["--config-dir", config_dir] if config_dir else []), *overrides] if several else arguments
-            _backtest(composed, folder, again)
+            _backtest(composed, folder, again, screen)
             outcome.statuses.append(0)
         except BrokenPipeError as error:
             outcome.fatal = error
@@ -100,17 +101,26 @@ def _job(outcome: Outcome, arguments: list[str], config_dir: str | None, added: 
     return run
 
 
-def _backtest(composed: DictConfig, folder: Path, arguments: list[str]) -> None:
+def _backtest(composed: DictConfig, folder: Path, arguments: list[str], screen: str) -> None:
     config = typed(composed)
+    if screen != SCREEN:
+        config = replace(config, progress=False)
     if config.profile.mode == "nsys":
         from gpubt.nsight import run_under_nsys
 
         run_under_nsys(arguments, folder)
         return
     from gpubt.pipeline import run_backtest
-    from gpubt.report.terminal import render
 
-    render(run_backtest(config, folder=folder), arguments=arguments)
+    result = run_backtest(config, folder=folder)
+    if screen == JSON:
+        print(as_json({"folder": str(folder), **result.summary}), flush=True)
+    elif screen == QUIET:
+        print(folder, flush=True)
+    else:
+        from gpubt.report.terminal import render
+
+        render(result, arguments=arguments)
 
 
 def _flags(arguments: list[str]) -> argparse.Namespace:

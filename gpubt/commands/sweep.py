@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpubt.commands.arguments import Parser
+from gpubt.commands.arguments import JSON, QUIET, SCREEN, Parser, as_json, told
 from gpubt.errors import ConfigError
 
 if TYPE_CHECKING:
     from gpubt.sweep.definition import Definition
+    from gpubt.sweep.run import Finished
 
 HELP = """Backtest every combination of the axes, in Hydra's own grammar:
 
@@ -31,7 +32,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--resume", metavar="DIR", help="finish an interrupted sweep; backend, memory and cache may be given anew")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, how long it takes and how much memory")
     parser.add_argument("--config-dir", metavar="DIR", help="your own configuration files")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the screen")
+    parser.add_argument("--quiet", action="store_true", help="print the folder only")
     chosen = parser.parse_intermixed_args(arguments)
+    chosen.screen, _ = told(arguments)
+    if chosen.screen != SCREEN and chosen.dry_run:
+        raise ConfigError(f"{chosen.screen} is for the result of a sweep, and --dry-run has none")
     if chosen.resume and (chosen.out or chosen.config_dir or chosen.dry_run):
         raise ConfigError("--resume goes on with the sweep in its folder; --out, --config-dir and --dry-run are for new ones")
     return _sweep(chosen)
@@ -52,32 +58,39 @@ def _sweep(chosen: Any) -> int:
     config = definition.config
     if not chosen.dry_run and not chosen.resume:
         store.refuse_used()
-    with progress_wanted(config.progress), thread_limit(config.backend.threads):
+    with progress_wanted(config.progress and chosen.screen == SCREEN), thread_limit(config.backend.threads):
         backend, reason = backend_of(config)
         if config.sweep.method == "optuna":
             from gpubt.sweep.search import search
 
             if chosen.dry_run:
                 raise ConfigError("--dry-run needs sweep=grid or sweep=random; what Optuna proposes depends on what it has seen")
-            return _told(search(definition, backend, reason, store), store, definition)
+            return _told(search(definition, backend, reason, store), definition, chosen.screen)
         space = definition.space()
         sweep = Sweep(definition.variants, space, backend, Phases())
         if chosen.dry_run:
             print("\n".join(planned(estimate(sweep))))
             return 0
-        return _told(sweep.into(store, definition, reason), store, definition)
+        return _told(sweep.into(store, definition, reason), definition, chosen.screen)
 
 
-def _told(outcome: Any, store: Any, definition: Definition) -> int:
-    """The screen of a finished sweep, and its page where report=on asks for one."""
-    from gpubt.report.sweep import finished
+def _told(done: Finished, definition: Definition, screen: str) -> int:
+    """What is printed of a finished sweep; and its page where report=on asks for one."""
+    from gpubt.report.sweep import finished, summary
 
-    status = finished(outcome)
+    page = None
     if definition.config.report:
         from gpubt.report.html.write import write_report
 
-        print(f"report         {write_report(store.folder, symbol=definition.symbols[0] if definition.symbols else None)}")
-    return status
+        page = write_report(done.store.folder, symbol=definition.symbols[0] if definition.symbols else None)
+    if screen == JSON:
+        print(as_json(summary(done)), flush=True)
+    elif screen == QUIET:
+        print(done.store.folder, flush=True)
+    else:
+        finished(done)
+        print(*([f"report         {page}"] if page else []), sep="\n", end="\n" if page else "")
+    return 0
 
 
 def _folder(out: str | None) -> Path:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NONE = "n/a"
 
@@ -46,3 +51,18 @@ def moment(text: str | None) -> str:
     plain = text.replace("T", " ").replace("+00:00", "").replace("Z", "")
     plain = plain.split(".")[0]
     return plain.removesuffix(":00") if plain.count(":") == 2 else plain
+
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: NDArray[np.float64], width: int) -> str:
+    """A curve in one line of at most `width` characters, each the mean of as many values; empty for fewer than two."""
+    import numpy as np
+
+    if len(values) < 2:
+        return ""
+    means = np.array([part.mean() for part in np.array_split(values, min(width, len(values)))])
+    low, high = float(means.min()), float(means.max())
+    steps = ((means - low) / ((high - low) or 1.0) * (len(BARS) - 1)).round().astype(int)
+    return "".join(BARS[step] for step in steps)

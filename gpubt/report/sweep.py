@@ -34,10 +34,24 @@ def planned(estimate: Estimate) -> Iterator[str]:
     yield f"time           about {milliseconds(estimate.seconds)} on {estimate.backend} ({measured})"
 
 
-def finished(done: Finished) -> int:
+def finished(done: Finished) -> None:
     """Print the end of a sweep."""
     print("\n".join(_ended(done)))
-    return 0
+
+
+def summary(done: Finished) -> dict[str, Any]:
+    """The end of a sweep for other programs: its folder, counts, time, and the rows of the best sets."""
+    return {
+        "folder": str(done.store.folder),
+        "sets": done.sets,
+        "dropped": done.dropped,
+        "simulated": done.simulated,
+        "bar_sets": done.bars,
+        "seconds": done.seconds,
+        "phases": {name: phase["seconds"] for name, phase in done.phases.record().items()},
+        "objective": done.definition.config.sweep.objective,
+        "best": best(done, done.definition.config.sweep.objective),
+    }
 
 
 def _ended(done: Finished) -> Iterator[str]:

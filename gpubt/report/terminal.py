@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from gpubt.records.saved import values_of
 from gpubt.report.next_command import next_command
-from gpubt.report.numbers import NONE, milliseconds, moment, number, percent, size
+from gpubt.report.numbers import NONE, milliseconds, moment, number, percent, size, sparkline
 
 if TYPE_CHECKING:
     from gpubt.records.result import RunResult
 
 LABEL = 15  # columns before the values
 WIDTH = 100  # columns at most, however wide the terminal
+CURVE = 60  # columns of the equity curve at most
 WARNINGS = 3  # shown; the summary has all
 
 # label, metric, how it is written
@@ -51,6 +53,7 @@ def lines(result: RunResult, width: int, arguments: Sequence[str]) -> Iterator[T
     yield from _header(summary, width)
     yield Text()
     yield from _figures(result.metrics, summary.get("buy_and_hold") or {}, summary)
+    yield from _curve(result, width)
     yield Text()
     yield from _trades(result.metrics, summary, width)
     yield Text()
@@ -119,6 +122,17 @@ def _figures(metrics: dict[str, Any], hold: dict[str, Any], summary: dict[str, A
     if periods is not None:
         basis = "; the drawdown is of these" if summary.get("drawdown_basis") == "returns" else ""
         yield _row("", f"{summary.get('returns', '')} returns, {periods:,.6g} a year{basis}", "dim")
+
+
+def _curve(result: RunResult, width: int) -> Iterator[Text]:
+    """Equity from the first period to the last, where the terminal can show it."""
+    drawn = sparkline(values_of(result.equity["equity"]), min(CURVE, width - LABEL))
+    try:
+        drawn.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return
+    if drawn:
+        yield _row("equity", drawn)
 
 
 def _trades(metrics: dict[str, Any], summary: dict[str, Any], width: int) -> Iterator[Text]:
