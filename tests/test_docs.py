@@ -102,4 +102,4 @@ def test_every_page_is_in_the_navigation() -> None:
         return [nav] if isinstance(nav, str) else [one for part in (nav.values() if isinstance(nav, dict) else nav) for one in pages(part)]  # type: ignore[attr-defined]
 
     listed = pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
-    assert sorted(listed) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".ipynb"))

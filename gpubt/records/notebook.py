@@ -36,7 +36,7 @@ def as_html(result: RunResult) -> str:
 
 
 def _written(name: str, value: float | None) -> str:
-    return percent(value) if DEFINITIONS[name].unit == FRACTION else number(value)
+    return percent(value, sign=name != "win_rate") if DEFINITIONS[name].unit == FRACTION else number(value)
 
 
 def _sparkline(result: RunResult) -> str:
@@ -73,4 +73,4 @@ def figure(result: RunResult) -> Any:
     found.add_trace(go.Scatter(x=exits[at].view("datetime64[ns]"), y=share[at], name="trades", mode="markers", marker=marks), row=3, col=1)
     found.update_yaxes(tickformat=".0%", row=2, col=1).update_yaxes(tickformat=".1%", row=3, col=1)
     title = f"{result.summary['strategy']} on {result.summary['symbol']}"
-    return found.update_layout(title={"text": escape(title)}, hovermode="x unified", height=600)
+    return found.update_layout(title={"text": escape(title)}, hovermode="x unified", height=600, template="plotly_white")
