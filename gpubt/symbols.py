@@ -51,6 +51,7 @@ SUMMED = (
 def run_symbols(config: Config, backend: Backend | None, folder: Path | None, log: RunLog, started: float) -> RunResult:
     """Run `data.symbols`; a single one is a run like any other. Raises GpubtError; nothing is written unless every symbol succeeds."""
     from gpubt.backends import get_backend
+    from gpubt.phases import Phases
     from gpubt.pipeline import run_one
     from gpubt.progress import progress
     from gpubt.records.folder import run_folder
@@ -75,11 +76,15 @@ def run_symbols(config: Config, backend: Backend | None, folder: Path | None, lo
             advance(1)
     total = combine(config, names, results, folder, perf_counter() - started)
     log.event("total", trades=total.summary["n_trades"], ledger_digest=total.summary["ledger_digest"], seconds=perf_counter() - started)
+    phases = Phases()
     with run_folder(folder) as out:
-        out.config(config)
-        out.trades(total.ledger)
-        out.equity(total.equity)
-        out.symbols(total.symbols)
+        with phases.phase("write"):
+            out.config(config)
+            out.trades(total.ledger)
+            out.equity(total.equity)
+            out.symbols(total.symbols)
+        total.benchmark["phases"]["write"]["seconds"] += phases.record()["write"]["seconds"]
+        total.benchmark["wall_clock_s"] = perf_counter() - started
         out.log(log.lines)
         out.summary(total.summary)
         out.benchmark(total.benchmark)

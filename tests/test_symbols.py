@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from gpubt.config import Synthetic
 from gpubt.data.synthetic import SyntheticSource
 from gpubt.errors import ConfigError
 from gpubt.pipeline import run_backtest
+from gpubt.records.folder import RunFolder
 
 NAMES = ("AAA", "BBB", "CCC")
 EQUITIES = Path(__file__).resolve().parents[2] / "shared" / "data" / "us_equities_daily_1999-2021.parquet"
@@ -149,3 +151,16 @@ def test_the_table_of_symbols_has_one_schema_whatever_the_run(path: str) -> None
 def test_an_error_names_its_symbol(path: str) -> None:
     with pytest.raises(ConfigError, match=r"^BBB: .* selects no bar"):
         gpubt.run([*overrides(path), "data.end=2020-01-03"])
+
+
+def test_the_record_of_the_total_counts_its_own_files(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = RunFolder.trades
+
+    def slowly(self: Any, *arguments: Any) -> Any:
+        sleep(0.2)
+        return write(self, *arguments)
+
+    monkeypatch.setattr(RunFolder, "trades", slowly)
+    record = gpubt.run(overrides(path), folder=tmp_path / "run").benchmark
+    assert record["phases"]["write"]["seconds"] > 0.2
+    assert record["wall_clock_s"] > 0.2
