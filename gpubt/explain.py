@@ -162,7 +162,7 @@ def _inputs(config: Config, digests: Digests) -> tuple[Bars, Inputs]:
         if then is not None and mine != then:
             raise DataError(f"the bars are no longer those of the run: {name} {str(mine)[:16]}, then {then[:16]}")
     backend = CpuBackend(config.backend.threads)
-    market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"})
+    market = backend.upload(loaded.columns)
     cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))
     fetch = Passes(cache, planned.passes(), nullcontext)
     masks = calendars(config, bars, backend)

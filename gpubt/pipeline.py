@@ -102,7 +102,7 @@ def run_one(
         loaded = load(config, rows, planned.columns)
         bars, report, detail = loaded.bars, loaded.report, loaded.detail
     with phase("transfer", device=backend, bars=bars.n):
-        market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"}, detail)
+        market = backend.upload(loaded.columns, detail)
     making = partial(phase, "indicators", device=backend, bars=bars.n)
     with making():
         cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))

@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from typing import Any, NoReturn
 
 from gpubt.errors import ConfigError, accepted
-from gpubt.indicators.series import COLUMNS
+from gpubt.indicators.series import NAMES, SESSION
 from gpubt.strategy.functions import FUNCTIONS, READINGS
 
 # How tightly an operator binds, loosest first: a part that stands where a tighter one is needed gets parentheses
@@ -153,14 +153,14 @@ def _function(name: str) -> Callable[..., Part]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in COLUMNS:
+    if name in (*NAMES, SESSION):
         return Part(name)
     if name in FUNCTIONS:
         return _function(name)
     if name.startswith("__"):
         raise AttributeError(name)
-    raise AttributeError(f"the rule language has no {name!r}; {accepted((*COLUMNS, *FUNCTIONS), name)}")
+    raise AttributeError(f"the rule language has no {name!r}; {accepted((*NAMES, SESSION, *FUNCTIONS), name)}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *COLUMNS, *FUNCTIONS})
+    return sorted({*globals(), *NAMES, SESSION, *FUNCTIONS})

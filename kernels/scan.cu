@@ -1,6 +1,6 @@
 // Signal masks: bar t is bit t & 63 of word t >> 6. The codes are those of gpubt/strategy/program.py (a test compares them).
 // Each kernel makes the masks of `members` programs of one structure at once; the masks of a member are `stride` words after those of the one before.
-enum { OP_LOAD, OP_CONST, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_NEG, OP_ABS, OP_GT, OP_GE, OP_LT, OP_LE, OP_EQ, OP_NE, OP_VALID };
+enum { OP_LOAD, OP_CONST, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_NEG, OP_ABS, OP_MAX, OP_MIN, OP_GT, OP_GE, OP_LT, OP_LE, OP_EQ, OP_NE, OP_VALID };
 enum { MASK_AND, MASK_OR, MASK_ANDNOT, MASK_NOT, MASK_SHIFT, MASK_LATCH };
 
 // Rows (opcode, argument, shift) from `code` to the first comparison, for bar t < n: whether it holds.
@@ -18,6 +18,8 @@ FN bool compared(const i64 *code, const double *constants, const double *const *
       case OP_DIV: stack[--top] = a / b; break;
       case OP_NEG: stack[top] = -b; break;
       case OP_ABS: stack[top] = __longlong_as_double(__double_as_longlong(b) & 0x7fffffffffffffffll); break;  // also of -0.0
+      case OP_MAX: stack[--top] = a < b ? b : a >= b ? a : not_a_number(); break;
+      case OP_MIN: stack[--top] = b < a ? b : b >= a ? a : not_a_number(); break;
       case OP_GT: return a > b;
       case OP_GE: return a >= b;
       case OP_LT: return a < b;

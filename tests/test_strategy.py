@@ -48,6 +48,9 @@ def compiled(entry: str | None, **fields: object) -> Signals:
         ("within(close > 1, 1)", "close > 1"),
         ("close > -0.0", "close > 0"),
         ("close > abs(-3)", "close > +3"),
+        ("close > max(2, 3) + min(2, 3)", "close > 5"),
+        ("hour >= 9 and doji()", "hour >= 9 and abs(close - open) <= 0.1 * (high - low)"),
+        ("doji(body=0.2)", "abs(close - open) <= 0.2 * (high - low)"),
         ("within(3 > 2, 9) and not False", "True"),
         ("\n  close\n  > 1\n", "close > 1"),
     ],
@@ -75,6 +78,9 @@ def test_operators_bind_as_in_python() -> None:
 def test_nested_indicators_are_one_series() -> None:
     nested = Series("sma", (Series("rsi", (CLOSE,), (14,)),), (3,))
     assert parse_number("sma(rsi(close, 14), 3)", {}) == Load(nested)
+    larger, three = Series("larger", (CLOSE, Series("linear", (CLOSE,), (0.0, 3.0)))), Series("linear", (CLOSE,), (0.0, 3.0))
+    assert parse_number("sma(max(close, 3), 3)", {}) == Load(Series("sma", (larger,), (3,)))
+    assert parse_number("sma(min(3, close), 3)", {}) == Load(Series("sma", (Series("smaller", (three, CLOSE)),), (3,)))
     assert parse_number("atr(14)", {}) == Load(Series("atr", (Series("high"), Series("low"), CLOSE), (14,)))
 
 
@@ -92,7 +98,16 @@ def test_reads_shifts_as_bits() -> None:
     [
         ("close > emaa(close, 20)", "unknown function 'emaa' at column 9 (did you mean ema?)", 9),
         ("close > openn", "unknown name 'openn' at column 9 (did you mean open?)", 9),
-        ("close > xyzzy", "accepted: open, high, low, close, volume, fast, slow, trend", 9),
+        ("close > xyzzy", "accepted: open, high, low, close, volume, hour, minute, weekday, day, month, session, fast, slow, trend", 9),
+        ("close > hours", "unknown name 'hours' at column 9 (did you mean hour?)", 9),
+        ("seszion", "unknown name 'seszion' at column 1 (did you mean session?)", 1),
+        ("session > 1", "a rule (true or false) where a number is needed", 1),
+        ("hour() > 1", "not a function, 'hour' at column 1; it is a value", 1),
+        ("hamer()", "unknown function 'hamer' at column 1 (did you mean hammer?)", 1),
+        ("doji", "'doji' is a function at column 1; call it: doji(body=0.1)", 1),
+        ("doji(-0.1)", "needs a constant number of at least 0 as 'body', found -0.1", 6),
+        ("doji(close)", "found a series", 6),
+        ("max(close, open, low) > 1", "max(a, b) takes 2 arguments, got 3", 18),
         ("é > 1", "unknown name 'é'", 1),
         ("1 > 0 and é > é", "unknown name 'é'", 11),
         ("rsi > 70", "'rsi' is a function at column 1; call it: rsi(x, length)", 1),

@@ -33,7 +33,7 @@ def session_ends(times: Times, spacing: int, session: Session, default_zone: str
     """
     if not session.exit:
         return None
-    local = _local(times, session.time_zone or default_zone, "session.time_zone")
+    local = local_times(times, session.time_zone or default_zone, "session.time_zone")
     numbers = _sessions(local, session)
     last = np.append(numbers[1:] != numbers[:-1], False)
     if len(times):
@@ -54,10 +54,10 @@ def blackouts(times: Times, session: Session, blackout: Blackout, default_zone: 
         if given is not None:
             zone(given, key)
     if session.hours is not None or session.days is not None:
-        found.append(_sessions(_local(times, session.time_zone or default_zone, "session.time_zone"), session) == NEITHER)
+        found.append(~in_session(times, session, default_zone))
     name = default_zone if blackout.time_zone is None else blackout.time_zone
     if blackout.hours is not None or blackout.days is not None:
-        local = _local(times, name, "blackout.time_zone")
+        local = local_times(times, name, "blackout.time_zone")
         inside = np.ones(len(times), bool)
         if blackout.hours is not None:
             spans = [blackout.hours] if isinstance(blackout.hours, str) else blackout.hours
@@ -72,8 +72,14 @@ def blackouts(times: Times, session: Session, blackout: Blackout, default_zone: 
     return np.logical_or.reduce(found) if found else None
 
 
-def _local(times: Times, name: str, key: str) -> Times:
-    """Nanoseconds of the local clock."""
+def in_session(times: Times, session: Session, default_zone: str) -> Flags:
+    """Whether each bar opens in a session (shape (n,)). Raises ConfigError."""
+    flags: Flags = _sessions(local_times(times, session.time_zone or default_zone, "session.time_zone"), session) != NEITHER
+    return flags
+
+
+def local_times(times: Times, name: str, key: str) -> Times:
+    """Nanoseconds of the clock in the zone `name`. Raises ConfigError, which names `key`, for an unknown one."""
     where, local = zone(name, key), times.copy()
     if len(times) and name != "UTC":
         for begin, end, offset in offsets(int(times[0]), int(times[-1]), where):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from gpubt.data.rows import resolve_rows
 from gpubt.data.source import Source, open_source
@@ -32,11 +34,18 @@ class Rows:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Validated bars, what validation says of them, and the finer bars of `sim.detail.path` (None: there are none)."""
+    """Validated bars, what validation says of them, the finer bars of `sim.detail.path` (None: there are none), and the columns that rules
+    read of the clock."""
 
     bars: Bars
     report: DataReport
     detail: Detail | None
+    clock: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """What backends compute with, by name: float64, shape (n,)."""
+        return {name: column for name, column in self.bars.columns().items() if name != "time"} | dict(self.clock)
 
 
 def select(config: Config, bars: Bars | None = None) -> Rows:
@@ -46,9 +55,11 @@ def select(config: Config, bars: Bars | None = None) -> Rows:
 
 
 def load(config: Config, rows: Rows, columns: Collection[str]) -> Loaded:
-    """These rows: times, prices, and `columns`. Raises DataError."""
+    """These rows: times, prices, and `columns`, also those of the clock. Raises DataError."""
     from gpubt.data.detail import load_detail
+    from gpubt.data.moments import clock_columns
 
     read = rows.source.read(rows.lo, rows.hi, columns)
     bars, report = validate(read, rows.lo, rows.hi, config.data.validation, rows.source.findings)
-    return Loaded(bars, report, load_detail(config, bars) if config.sim.detail.path is not None else None)
+    detail = load_detail(config, bars) if config.sim.detail.path is not None else None
+    return Loaded(bars, report, detail, clock_columns(bars.time, columns, config))

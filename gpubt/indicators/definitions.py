@@ -13,7 +13,7 @@ from gpubt.errors import ConfigError, accepted
 from gpubt.indicators.compounds import COMPOUNDS
 from gpubt.indicators.definition import BEFORE_LAST, ONE_LENGTH, TALIB, Definition, Parameter, Warmup, length
 from gpubt.indicators.elements import ELEMENTS
-from gpubt.indicators.series import COLUMNS, Series
+from gpubt.indicators.series import NAMES, Series
 
 __all__ = ["COMPUTED", "DEFINITIONS", "Definition", "Parameter", "Warmup", "first_valid", "series"]
 
@@ -78,8 +78,8 @@ def series(name: str, inputs: Sequence[Series], params: Sequence[float]) -> Seri
 
 def _inputs(definition: Definition, given: tuple[Series, ...], call: str) -> tuple[Series, ...]:
     for one in given:
-        if one.is_column and one.name not in COLUMNS:
-            raise ConfigError(f"{call}: unknown column {one.name!r}; {accepted(COLUMNS, one.name)}")
+        if one.is_column and one.name not in NAMES:
+            raise ConfigError(f"{call}: unknown column {one.name!r}; {accepted(NAMES, one.name)}")
     if isinstance(definition.inputs, tuple):
         fixed = tuple(map(Series, definition.inputs))
         if given and given != fixed:

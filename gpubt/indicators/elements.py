@@ -29,6 +29,8 @@ _ALL = (
     Definition("linear", 1, (_number("k", "factor"), _number("c", "added")), _NONE, "line", "k * x + c", "arithmetic"),
     Definition("over", 1, (_number("c", "divisor"),), _NONE, "quotient", "x / c", "arithmetic"),
     Definition("magnitude", 1, (), _NONE, "absolute value", "|x|", "arithmetic"),
+    Definition("larger", 2, (), _NONE, "the larger", "y where x < y, else x; NaN where either is", "arithmetic"),
+    Definition("smaller", 2, (), _NONE, "the smaller", "y where y < x, else x; NaN where either is", "arithmetic"),
     Definition("lag", 1, (length(0, "bars", "bars back"),), _LAG, "value of some bars ago", "x[bars ago]", "arithmetic"),
     Definition(
         "stochastic", 3, (), _NONE, "where x lies between y and z, 0 to 100", "100 * ((x - y) / (z - y)); 0 where z = y", "TA-Lib STOCH",

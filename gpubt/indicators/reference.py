@@ -7,7 +7,7 @@ and small enough that sums of their squares are finite too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import sqrt
+from math import nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -177,4 +177,6 @@ ELEMENTS: dict[str, Callable[[list[Values], Params], Values]] = {
     "magnitude": lambda values, params: [abs(x) for x in values[0]],
     "lag": lambda values, params: values[0][: len(values[0]) - int(params[0])],
     "stochastic": _stochastic,
+    "larger": lambda values, params: [y if x < y else x if x >= y else nan for x, y in zip(*values, strict=True)],
+    "smaller": lambda values, params: [y if y < x else x if y >= x else nan for x, y in zip(*values, strict=True)],
 }

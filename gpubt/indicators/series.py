@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 COLUMNS = ("open", "high", "low", "close", "volume")
+CLOCK = ("hour", "minute", "weekday", "day", "month")  # of a bar's open, on the local clock
+SESSION = "session"  # 1 in the configured session, else 0; in the language it is a rule
+NAMES = (*COLUMNS, *CLOCK)  # the numbers that every strategy can name
 
 
 @dataclass(frozen=True)

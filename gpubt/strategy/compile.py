@@ -8,7 +8,7 @@ from keyword import iskeyword
 
 from gpubt.config import Strategy
 from gpubt.errors import ConfigError, accepted
-from gpubt.indicators.series import COLUMNS, Series
+from gpubt.indicators.series import NAMES, SESSION, Series
 from gpubt.strategy.computed import as_series
 from gpubt.strategy.expr import Numeric, Rule, number, reads, union
 from gpubt.strategy.functions import FUNCTIONS
@@ -126,8 +126,8 @@ class _Names(Mapping[str, Numeric]):
         key = f"strategy.{group}.{name}"
         if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
             raise ConfigError(f"{key}: a name must be letters, digits and _ and no word of the language, got {name!r}")
-        if name in COLUMNS or name in FUNCTIONS:
-            kind = "column" if name in COLUMNS else "function"
+        if name in (*NAMES, SESSION, *FUNCTIONS):
+            kind = "function" if name in FUNCTIONS else "column"
             raise ConfigError(f"{key}: {name} is a {kind} already; choose another name, e.g. {name}_1")
         if group == "indicators" and name in self._params:
             raise ConfigError(f"{key}: {name} is a parameter already; choose another name")

@@ -7,6 +7,7 @@ from gpubt.indicators.series import Series
 from gpubt.strategy.expr import Absolute, Arithmetic, Load, Negate, Number, Numeric
 
 PARTS = 200  # series that one series may be written with: names repeat what they stand for, so that short texts can grow without bound
+LARGER = {"max": "larger", "min": "smaller"}
 
 
 def as_series(x: Numeric) -> Series:
@@ -35,6 +36,8 @@ def checked(series: Series) -> Series:
 
 
 def _arithmetic(op: str, a: Numeric, b: Numeric) -> Series:
+    if op in LARGER:
+        return Series(LARGER[op], (_beside(a, b), _beside(b, a)))
     if op == "/":
         if not isinstance(b, Number):
             raise ConfigError("an indicator can't be computed over a division by a series, which may be 0; divide by a constant")
@@ -47,6 +50,11 @@ def _arithmetic(op: str, a: Numeric, b: Numeric) -> Series:
     if isinstance(b, Number):
         return _line(a, 1.0, sign * b.value)
     return _line(b, sign, a.value) if isinstance(a, Number) else Series("plus", (as_series(a), as_series(b)), (sign,))
+
+
+def _beside(x: Numeric, other: Numeric) -> Series:
+    """`x` as a series; a constant as one that is there when `other` is."""
+    return _line(other, 0.0, x.value) if isinstance(x, Number) else as_series(x)
 
 
 def _line(x: Numeric, k: float, c: float) -> Series:

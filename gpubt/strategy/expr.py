@@ -6,6 +6,8 @@ constants, so that every node is either a constant or reads a series; that makes
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import reduce
 
@@ -43,7 +45,7 @@ class Absolute:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """`op` is one of + - * /; IEEE float64, division by zero included."""
+    """`op` is one of + - * / max min; IEEE float64, division by zero included. Of two that are equal, max and min are `a`."""
 
     op: str
     a: Numeric
@@ -126,6 +128,16 @@ Rule = Constant | Compare | And | Or | Not | Shifted | Within | All | Latched
 Expression = Numeric | Rule
 
 
+CONSTANT: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "max": max,
+    "min": min,
+}
+
+
 def number(value: float) -> Number:
     """A constant without a negative zero (equal constants are one constant, and 1 / 0 has one sign)."""
     return Number(float(value) + 0.0)
@@ -144,8 +156,7 @@ def absolute(x: Numeric) -> Numeric:
 def arithmetic(op: str, a: Numeric, b: Numeric) -> Numeric:
     """`a op b`. Raises ZeroDivisionError for a constant divided by the constant zero."""
     if isinstance(a, Number) and isinstance(b, Number):
-        x, y = a.value, b.value
-        return number(x + y if op == "+" else x - y if op == "-" else x * y if op == "*" else x / y)
+        return number(CONSTANT[op](a.value, b.value))
     return Arithmetic(op, a, b)
 
 

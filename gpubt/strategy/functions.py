@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gpubt.indicators.definitions import DEFINITIONS, Definition, series
 from gpubt.indicators.series import Series
+from gpubt.strategy.candles import PATTERNS, Pattern
 from gpubt.strategy.computed import as_series, checked
-from gpubt.strategy.expr import Expression, Load, Numeric, Rule, absolute, both, compare, delayed, lagged, latched, throughout, within
+from gpubt.strategy.expr import (
+    Expression,
+    Load,
+    Numeric,
+    Rule,
+    absolute,
+    arithmetic,
+    both,
+    compare,
+    delayed,
+    lagged,
+    latched,
+    throughout,
+    within,
+)
 
 LONGEST = 1_000_000  # bars that one shift or window may reach back
 
@@ -23,6 +39,7 @@ KINDS = {
     "any": "a number or a rule",
     "series": "a column, an indicator or arithmetic on them",
     "constant": "a constant number",
+    "ratio": "a constant number of at least 0",
     "shift": f"a constant whole number from 0 to {LONGEST}",
     "bars": f"a constant whole number from 1 to {LONGEST}",
     "reading": f"{', '.join(READINGS[:-1])} or {READINGS[-1]}",
@@ -35,16 +52,17 @@ class Argument:
 
     name: str
     kind: str
-    default: int | str | None = None
+    default: float | str | None = None
 
 
 @dataclass(frozen=True)
 class Function:
-    """`build` takes the arguments in order, each as its kind: an expression or a plain number."""
+    """`build` takes the arguments in order, each as its kind: an expression or a plain number. `about` says what a call is."""
 
     name: str
     arguments: tuple[Argument, ...]
     build: Callable[..., Expression]
+    about: str
 
     @property
     def signature(self) -> str:
@@ -91,21 +109,35 @@ def _indicator(definition: Definition) -> Function:
         chosen: list[Series] = [as_series(value) for value in values[:count]]
         return Load(checked(series(definition.name, chosen, values[count:])))
 
-    return Function(definition.name, (*inputs, *params), build)
+    return Function(definition.name, (*inputs, *params), build, definition.about)
 
 
 _NUMBERS = (Argument("a", "number"), Argument("b", "number"))
 _STEPS = (Argument("x", "number"), Argument("n", "bars", 1))
 _CROSSES = (*_NUMBERS, Argument("reading", "reading", "default"))
-_RULES = (
-    Function("crosses_above", _CROSSES, _crosses_above),
-    Function("crosses_below", _CROSSES, _crosses_below),
-    Function("shift", (Argument("x", "any"), Argument("n", "shift")), _shift),
-    Function("within", (Argument("rule", "rule"), Argument("n", "bars")), within),
-    Function("rising", _STEPS, _rising),
-    Function("falling", _STEPS, _falling),
-    Function("between", (Argument("x", "number"), Argument("low", "number"), Argument("high", "number")), _between),
-    Function("abs", (Argument("x", "number"),), absolute),
+_WINDOW = (Argument("rule", "rule"), Argument("n", "bars"))
+_BETWEEN = (Argument("x", "number"), Argument("low", "number"), Argument("high", "number"))
+_ALL = (
+    Function("crosses_above", _CROSSES, _crosses_above, "rule: `a > b` and, one bar ago, `a <= b`; the readings are below"),
+    Function("crosses_below", _CROSSES, _crosses_below, "rule: `a < b` and, one bar ago, `a >= b`; the readings are below"),
+    Function("shift", (Argument("x", "any"), Argument("n", "shift")), _shift, "the number or the rule of `n` bars ago"),
+    Function("within", _WINDOW, within, "rule: `rule` holds on any of the last `n` bars, this one included"),
+    Function("rising", _STEPS, _rising, "rule: each of the last `n` steps goes strictly up"),
+    Function("falling", _STEPS, _falling, "rule: each of the last `n` steps goes strictly down"),
+    Function("between", _BETWEEN, _between, "rule: `low <= x <= high`"),
+    Function("abs", (Argument("x", "number"),), absolute, "number: without its sign"),
+    Function("max", _NUMBERS, partial(arithmetic, "max"), "number: the larger, NaN where either is"),
+    Function("min", _NUMBERS, partial(arithmetic, "min"), "number: the smaller, NaN where either is"),
 )
 
-FUNCTIONS: dict[str, Function] = {f.name: f for f in (*map(_indicator, DEFINITIONS.values()), *_RULES)}
+
+def _candle(pattern: Pattern) -> Function:
+    """The pattern as a rule of the bars' own columns."""
+    arguments = tuple(Argument(name, "ratio", default) for name, default in pattern.ratios)
+    return Function(pattern.name, arguments, pattern.rule, f"rule: {pattern.about}")
+
+
+INDICATORS: dict[str, Function] = {name: _indicator(definition) for name, definition in DEFINITIONS.items()}
+RULES: dict[str, Function] = {function.name: function for function in _ALL}
+CANDLES: dict[str, Function] = {name: _candle(pattern) for name, pattern in PATTERNS.items()}
+FUNCTIONS: dict[str, Function] = INDICATORS | RULES | CANDLES

@@ -1,7 +1,7 @@
 """Rules as text: parsed with Python's `ast` from a closed grammar into an expression tree. Nothing is evaluated as Python.
 
-Accepted are numbers, True and False, names (columns, parameters, indicators), + - * / and unary minus, comparisons (also chained),
-and / or / not, parentheses, and calls of `gpubt.strategy.functions`. All else is refused where it stands, with what is accepted.
+Accepted are numbers, True and False, names (columns, the clock, parameters, indicators), + - * / and unary minus, comparisons (also
+chained), and / or / not, parentheses, and calls of `gpubt.strategy.functions`. All else is refused where it stands, with what is accepted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, NoReturn, TypeVar
 
 from gpubt.errors import ConfigError
-from gpubt.indicators.series import COLUMNS, Series
+from gpubt.indicators.series import NAMES, SESSION, Series
 from gpubt.strategy.expr import (
     Constant,
     Expression,
@@ -182,14 +182,16 @@ class _Parser:
             self.fail(node, "a number too large")
         return result
 
-    def _name(self, node: ast.Name) -> Numeric:
-        if node.id in COLUMNS:
+    def _name(self, node: ast.Name) -> Expression:
+        if node.id in NAMES:
             return Load(Series(node.id))
+        if node.id == SESSION:
+            return compare("!=", Load(Series(SESSION)), number(0))
         if node.id in self.names:
             return self.names[node.id]
         if node.id in FUNCTIONS:
             self.fail(node, f"{node.id!r} is a function", f"; call it: {FUNCTIONS[node.id].signature}")
-        self.fail(node, f"unknown name {node.id!r}", _near(node.id, (*COLUMNS, *self.names), FUNCTIONS))
+        self.fail(node, f"unknown name {node.id!r}", _near(node.id, (*NAMES, SESSION, *self.names), FUNCTIONS))
 
     def _arithmetic(self, node: ast.BinOp) -> Numeric:
         op = ARITHMETIC.get(type(node.op))
@@ -227,8 +229,8 @@ class _Parser:
             self.fail(node, "only functions are called, by their names,", f"; accepted: {', '.join(FUNCTIONS)}")
         name = node.func.id
         if name not in FUNCTIONS:
-            known = name in COLUMNS or name in self.names
-            hint = "; it is a value, leave the parentheses out" if known else _near(name, FUNCTIONS, COLUMNS)
+            known = name in (*NAMES, SESSION) or name in self.names
+            hint = "; it is a value, leave the parentheses out" if known else _near(name, FUNCTIONS, (*NAMES, SESSION))
             self.fail(node, f"{'not a function,' if known else 'unknown function'} {name!r}", hint)
         function = FUNCTIONS[name]
         values = [self._argument(argument, function, given) for argument, given in self._bind(function, node)]
@@ -286,7 +288,9 @@ class _Parser:
     def _constant(self, kind: str, value: float, node: ast.AST, needs: str) -> int | float:
         constant = int(value) if value.is_integer() else value
         least = 0 if kind == "shift" else 1
-        if kind != "constant" and not (isinstance(constant, int) and least <= constant <= LONGEST):
+        if kind == "ratio" and constant < 0:
+            self.fail(node, f"{needs} {constant:g}")
+        if kind not in ("constant", "ratio") and not (isinstance(constant, int) and least <= constant <= LONGEST):
             future = " (a rule can't see the future)" if constant < 0 else ""
             self.fail(node, f"{needs} {constant:g}{future}")
         return constant

@@ -20,7 +20,7 @@ __all__ = ["MaskProgram", "lower", "run"]
 Mask = tuple[int, int]
 Atom = tuple[int, e.Numeric, e.Numeric | None]  # a comparing opcode and its operands
 
-ARITHMETIC = {"+": p.ADD, "-": p.SUB, "*": p.MUL, "/": p.DIV}
+ARITHMETIC = {"+": p.ADD, "-": p.SUB, "*": p.MUL, "/": p.DIV, "max": p.MAX, "min": p.MIN}
 COMPARE = {">": p.GT, ">=": p.GE, "<": p.LT, "<=": p.LE, "==": p.EQ, "!=": p.NE}
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gpubt.config import Config
+from gpubt.errors import ConfigError
 from gpubt.indicators.definitions import series
-from gpubt.indicators.series import COLUMNS, Series
+from gpubt.indicators.series import NAMES, SESSION, Series
 from gpubt.simulate.parameters import needs_atr
 from gpubt.strategy.compile import compile_prices, compile_strategy
 from gpubt.strategy.lower import lower
@@ -17,8 +18,8 @@ from gpubt.strategy.vector import Vectors, vectors_of
 
 @dataclass(frozen=True)
 class Plan:
-    """`columns` of the bars beyond time and prices; `levels` that orders read, by `layout.LEVELS`; what makes the signals is `program`, or
-    `vectors`, or for positions=list neither."""
+    """`columns` of the bars beyond time and prices, and of the clock; `levels` that orders read, by `layout.LEVELS`; what makes the signals
+    is `program`, or `vectors`, or for positions=list neither."""
 
     columns: frozenset[str]
     levels: Mapping[str, Series]
@@ -37,18 +38,21 @@ def plan(config: Config) -> Plan:
     prices = dict(level_texts(config))
     if config.positions == "list":
         levels |= compile_prices(config.strategy, prices)
-        return Plan(_columns(levels.values()), levels, None)
+        return Plan(_columns(config, levels.values()), levels, None)
     if vectors := vectors_of(config):
         levels |= compile_prices(config.strategy, prices)
-        return Plan(_columns(levels.values()) | {"volume"}, levels, None, vectors)
+        return Plan(_columns(config, levels.values()) | {"volume"}, levels, None, vectors)
     signals = compile_strategy(config.strategy, config.cross, prices)
     read = signals.series()
     levels |= signals.prices
-    return Plan(_columns([*read, *levels.values()]), levels, lower(signals))
+    return Plan(_columns(config, [*read, *levels.values()]), levels, lower(signals))
 
 
-def _columns(read: Iterable[Series]) -> frozenset[str]:
-    return frozenset[str]().union(*(one.columns() for one in read)) & set(COLUMNS) - {"open", "high", "low", "close"}
+def _columns(config: Config, read: Iterable[Series]) -> frozenset[str]:
+    found = frozenset[str]().union(*(one.columns() for one in read)) & {*NAMES, SESSION} - {"open", "high", "low", "close"}
+    if SESSION in found and config.session.hours is None and config.session.days is None:
+        raise ConfigError("a rule asks for the session, and there is none: give session.hours, such as 09:30-16:00, or session.days")
+    return found
 
 
 def level_texts(config: Config) -> Iterator[tuple[str, tuple[str, str]]]:

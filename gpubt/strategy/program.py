@@ -19,8 +19,8 @@ Array = Any  # numpy.ndarray, or the device array of a backend
 # Rows (opcode, argument, shift) of a stack program. LOAD pushes series `argument` as it was `shift` bars ago (NaN before the first bar),
 # CONST pushes constant `argument`. A comparison pops its operands and writes mask `argument`, so that one pass over the series makes
 # several masks; VALID pops one operand and asks whether it is a number. `kernels/scan.cu` has the same list.
-OPCODES = ("LOAD", "CONST", "ADD", "SUB", "MUL", "DIV", "NEG", "ABS", "GT", "GE", "LT", "LE", "EQ", "NE", "VALID")
-LOAD, CONST, ADD, SUB, MUL, DIV, NEG, ABS, GT, GE, LT, LE, EQ, NE, VALID = range(len(OPCODES))
+OPCODES = ("LOAD", "CONST", "ADD", "SUB", "MUL", "DIV", "NEG", "ABS", "MAX", "MIN", "GT", "GE", "LT", "LE", "EQ", "NE", "VALID")
+LOAD, CONST, ADD, SUB, MUL, DIV, NEG, ABS, MAX, MIN, GT, GE, LT, LE, EQ, NE, VALID = range(len(OPCODES))
 
 # Mask operations: `a op (b << k)`, or the operation on `a` alone: `not a`, `a << k`. A shift goes towards later bars, and zeros enter.
 # `latch` is a where the last earlier bar with a bit in a or in (b << k) has one in (b << k): a flip-flop that b sets and a resets.

@@ -21,7 +21,14 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Get = Callable[[Series], Floats]
 
-ARITHMETIC: dict[str, Callable[..., Any]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
+ARITHMETIC: dict[str, Callable[..., Any]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "max": lambda a, b: np.where(a < b, b, np.where(a >= b, a, np.nan)),  # a where they are equal, as zeros of two signs are
+    "min": lambda a, b: np.where(b < a, b, np.where(b >= a, a, np.nan)),
+}
 COMPARE: dict[str, Callable[..., Any]] = {
     ">": np.greater,
     ">=": np.greater_equal,

@@ -37,16 +37,17 @@ class Shares:
 def shares(config: Config, backend: Backend, data: Loaded, series: int, groups: int, threads: int) -> Shares:
     """What fits. `series`: indicators that one signal needs, of `groups` signals. Raises ConfigError when not even one set fits."""
     bars, device = data.bars, backend.memory()
+    column = 8 * bars.n
+    read = bars.nbytes + len(data.clock) * column
     on_host = device is None
     key, given = ("memory.host", config.memory.host) if on_host else ("memory.device", config.memory.device)
     if given is not None:
         total = int(given * MIB)
-        used = (resident_bytes() or 0) - bars.nbytes if on_host else 0
+        used = (resident_bytes() or 0) - read if on_host else 0
     else:
-        total, used = (free_bytes() + bars.nbytes if device is None else device["free"]), 0
+        total, used = (free_bytes() + read if device is None else device["free"]), 0
         total = int(total * 0.8)
-    column = 8 * bars.n
-    fixed = used + bars.nbytes + int(INDEX * column) + (ROWS + int(threads * LEDGER * bars.n) if on_host else WORK)
+    fixed = used + read + int(INDEX * column) + (ROWS + int(threads * LEDGER * bars.n) if on_host else WORK)
     mask = MASKS * (bars.n // 8 + 8)
     least = fixed + (series + 2) * column + mask
     if least > total:
@@ -57,4 +58,4 @@ def shares(config: Config, backend: Backend, data: Loaded, series: int, groups: 
     left = total - fixed
     signals = max(1, min(groups, (left // 3) // mask))
     indicators = min(left - signals * mask, int(config.cache.budget_mib * MIB))
-    return Shares(total, bars.nbytes, fixed, indicators, signals * mask, signals)
+    return Shares(total, read, fixed, indicators, signals * mask, signals)

@@ -33,7 +33,7 @@ class Engine:
         self.backend, self.data, self.shares, self.phases = backend, data, shares, phases
         self.bars = bars = data.bars
         with self._phase("transfer"):
-            self.market = backend.upload({name: column for name, column in bars.columns().items() if name != "time"}, data.detail)
+            self.market = backend.upload(data.columns, data.detail)
         self.cache = IndicatorCache(backend.indicator, self.market.columns, data.report.digest, backend.device, shares.indicators)
         self._calendars: dict[str, dict[str, Array]] = {}
         self.use(prepared)

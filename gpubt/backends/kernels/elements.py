@@ -10,7 +10,7 @@ from gpubt.backends.kernels.bits import OPTIONS
 
 Floats = NDArray[np.float64]
 
-PLUS, TIMES, LINEAR, OVER, MAGNITUDE, LAG, STOCHASTIC = range(7)
+PLUS, TIMES, LINEAR, OVER, MAGNITUDE, LAG, STOCHASTIC, LARGER, SMALLER = range(9)
 
 
 @njit(**OPTIONS)
@@ -34,6 +34,12 @@ def _part(op: int, x: Floats, y: Floats, z: Floats, a: float, b: float, out: Flo
     elif op == LAG:
         for i in range(count):
             out[i] = x[i]
+    elif op == LARGER:
+        for i in range(count):
+            out[i] = y[i] if x[i] < y[i] else x[i] if x[i] >= y[i] else np.nan
+    elif op == SMALLER:
+        for i in range(count):
+            out[i] = y[i] if y[i] < x[i] else x[i] if y[i] >= x[i] else np.nan
     else:
         for i in range(count):
             spread = z[i] - y[i]

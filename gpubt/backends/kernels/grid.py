@@ -30,6 +30,7 @@ from gpubt.backends.kernels.tiles import (
     greater_equal,
     greater_less,
     inverse,
+    larger,
     less,
     less_equal,
     magnitude,
@@ -38,13 +39,14 @@ from gpubt.backends.kernels.tiles import (
     negate,
     neither,
     not_equal,
+    smaller,
     subtract,
     without,
     write,
 )
 from gpubt.data.bars import empty
 from gpubt.strategy.grid import ProgramGrid
-from gpubt.strategy.program import ABS, ADD, COMBINE, CONST, DIV, EQ, GE, GT, LE, LOAD, LT, MUL, NE, NEG, SUB, VALID, words
+from gpubt.strategy.program import ABS, ADD, COMBINE, CONST, DIV, EQ, GE, GT, LE, LOAD, LT, MAX, MUL, NE, NEG, SUB, VALID, words
 
 ORDER = VALID + 1  # several comparisons of two operands
 KINDS = {GT: 0, GE: 1, LT: 2, LE: 3, EQ: 4, NE: 5}
@@ -101,8 +103,12 @@ def arithmetic(op, to, a, b):
             divide(to + i, a + i, b + i)
         elif op == NEG:
             negate(to + i, a + i, a + i)
-        else:
+        elif op == ABS:
             magnitude(to + i, a + i, a + i)
+        elif op == MAX:
+            larger(to + i, a + i, b + i)
+        else:
+            smaller(to + i, a + i, b + i)
 
 
 @njit(**INNER, **UNCOUNTED)

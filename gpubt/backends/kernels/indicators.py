@@ -27,6 +27,8 @@ OPERATIONS = {
     "magnitude": elements.MAGNITUDE,
     "lag": elements.LAG,
     "stochastic": elements.STOCHASTIC,
+    "larger": elements.LARGER,
+    "smaller": elements.SMALLER,
 }
 
 

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from gpubt.backends.kernels.bits import OPTIONS
-from gpubt.strategy.program import ABS, ADD, COMBINE, CONST, DIV, EQ, GE, GT, LE, LOAD, LT, MUL, NEG, SUB, VALID, words
+from gpubt.strategy.program import ABS, ADD, COMBINE, CONST, DIV, EQ, GE, GT, LE, LOAD, LT, MAX, MUL, NEG, SUB, VALID, words
 
 TILE = 1024  # bars
 STACK = 8  # operands
@@ -55,9 +55,15 @@ def _arithmetic(op, a, b, out):
     elif op == NEG:
         for i in range(TILE):
             out[i] = -a[i]
-    else:
+    elif op == ABS:
         for i in range(TILE):
             out[i] = abs(a[i])
+    elif op == MAX:
+        for i in range(TILE):
+            out[i] = b[i] if a[i] < b[i] else a[i] if a[i] >= b[i] else np.nan
+    else:
+        for i in range(TILE):
+            out[i] = b[i] if b[i] < a[i] else a[i] if b[i] >= a[i] else np.nan
 
 
 @njit(**OPTIONS)

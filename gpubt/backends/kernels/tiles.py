@@ -62,9 +62,15 @@ def _without_sign(builder: Any, x: Any, y: Any) -> Any:
     return builder.bitcast(builder.and_(builder.bitcast(x, words), ir.Constant(words, [2**63 - 1] * 8)), x.type)
 
 
+def _beyond(builder: Any, second: Any, first: Any, x: Any, y: Any) -> Any:
+    return builder.select(second, y, builder.select(first, x, ir.Constant(x.type, [float("nan")] * 8)))
+
+
 add, subtract = _compute8(lambda b, x, y: b.fadd(x, y)), _compute8(lambda b, x, y: b.fsub(x, y))
 multiply, divide = _compute8(lambda b, x, y: b.fmul(x, y)), _compute8(lambda b, x, y: b.fdiv(x, y))
 negate, magnitude = _compute8(lambda b, x, y: b.fneg(x)), _compute8(_without_sign)
+larger = _compute8(lambda b, x, y: _beyond(b, b.fcmp_ordered("<", x, y), b.fcmp_ordered(">=", x, y), x, y))
+smaller = _compute8(lambda b, x, y: _beyond(b, b.fcmp_ordered("<", y, x), b.fcmp_ordered(">=", y, x), x, y))
 
 
 @intrinsic
