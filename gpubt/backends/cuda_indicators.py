@@ -11,9 +11,8 @@ from gpubt.indicators.definitions import COMPUTED
 from gpubt.indicators.reference import BLOCK
 
 RAW, RISES, FALLS, RANGES = map(np.int64, range(4))  # what a recurrence smooths
-OPERATIONS = {
-    name: np.int64(i) for i, name in enumerate(("plus", "times", "linear", "over", "magnitude", "lag", "stochastic", "larger", "smaller"))
-}
+NAMES = ("plus", "times", "linear", "over", "magnitude", "lag", "stochastic", "larger", "smaller", "ratio")
+OPERATIONS = {name: np.int64(i) for i, name in enumerate(NAMES)}
 
 
 def compute(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, first: int, params: tuple[float, ...]) -> Array:

@@ -10,7 +10,7 @@ Inputs = tuple[Series, ...]
 Params = tuple[float, ...]
 
 _BANDS = (length(2), Parameter("k", 0, "standard deviations", whole=False))
-_FAST, _SLOW = length(name="fast", about="length of the fast average"), length(2, "slow", "length of the slow average, above fast")
+FAST, SLOW = length(name="fast", about="length of the fast average"), length(2, "slow", "length of the slow average, above fast")
 _SIGNAL = length(name="signal", about="length of the average of the line")
 _STOCHASTIC = (length(), length(name="smooth", about="bars that %K is averaged over"))
 _SMOOTHED = length(name="d", about="bars that %D averages %K over")
@@ -19,7 +19,7 @@ _BOLLINGER = f"John Bollinger, Bollinger on Bollinger Bands (2001); {TALIB} BBAN
 _APPEL = f"Gerald Appel (1979); {TALIB} MACD"
 _LANE = f"George C. Lane, Lane's Stochastics (1984); {TALIB} STOCH with simple averages"
 
-_WARM_LINE = Warmup("slow - 1", lambda params: int(params[1]) - 1)
+WARM_LINE = Warmup("slow - 1", lambda params: int(params[1]) - 1)
 _WARM_SIGNAL = Warmup("slow + signal - 2", lambda params: int(params[1] + params[2]) - 2)
 _WARM_K = Warmup("length + smooth - 2", lambda params: int(sum(params)) - 2)
 _WARM_D = Warmup("length + smooth + d - 3", lambda params: int(sum(params)) - 3)
@@ -37,10 +37,16 @@ def _lower(inputs: Inputs, params: Params) -> Series:
     return _upper(inputs, (params[0], 0.0 - params[1]))
 
 
-def _line(inputs: Inputs, params: Params) -> Series:
+def ordered(params: Params) -> tuple[float, float]:
+    """The lengths of a fast and a slow average. Raises ConfigError unless slow is above fast."""
     fast, slow = params[:2]
     if fast >= slow:
         raise ConfigError(f"slow must be above fast, got fast {fast:g}, slow {slow:g}")
+    return fast, slow
+
+
+def _line(inputs: Inputs, params: Params) -> Series:
+    fast, slow = ordered(params)
     return Series("plus", (Series("late_ema", inputs, (fast, slow - fast)), Series("ema", inputs, (slow,))), (-1.0,))
 
 
@@ -62,7 +68,7 @@ def _d(inputs: Inputs, params: Params) -> Series:
     return Series("sma", (_k(inputs, params),), params[2:])
 
 
-_ALL = (
+ALL = (
     Definition(
         "bbands_upper", 1, _BANDS, BEFORE_LAST, "upper Bollinger band", "sma(x, length) + k * stddev(x, length)", _BOLLINGER, _upper
     ),
@@ -71,15 +77,15 @@ _ALL = (
         "bbands_lower", 1, _BANDS, BEFORE_LAST, "lower Bollinger band", "sma(x, length) - k * stddev(x, length)", _BOLLINGER, _lower
     ),
     Definition(
-        "macd_line", 1, (_FAST, _SLOW), _WARM_LINE, "moving average convergence-divergence, the line",
+        "macd_line", 1, (FAST, SLOW), WARM_LINE, "moving average convergence-divergence, the line",
         "ema(x, fast) - ema(x, slow), the fast one without the first slow - fast values: both averages begin on one bar", _APPEL, _line,
     ),
     Definition(
-        "macd_signal", 1, (_FAST, _SLOW, _SIGNAL), _WARM_SIGNAL, "moving average convergence-divergence, the signal",
+        "macd_signal", 1, (FAST, SLOW, _SIGNAL), _WARM_SIGNAL, "moving average convergence-divergence, the signal",
         "ema(macd_line(x, fast, slow), signal)", _APPEL, _signal,
     ),
     Definition(
-        "macd_hist", 1, (_FAST, _SLOW, _SIGNAL), _WARM_SIGNAL, "moving average convergence-divergence, the histogram",
+        "macd_hist", 1, (FAST, SLOW, _SIGNAL), _WARM_SIGNAL, "moving average convergence-divergence, the histogram",
         "macd_line(x, fast, slow) - macd_signal(x, fast, slow, signal)", _APPEL, _histogram,
     ),
     Definition(
@@ -92,5 +98,3 @@ _ALL = (
         "sma(stoch_k(length, smooth), d)", _LANE, _d,
     ),
 )  # fmt: skip
-
-COMPOUNDS: dict[str, Definition] = {definition.name: definition for definition in _ALL}

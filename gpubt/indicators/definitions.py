@@ -10,12 +10,12 @@ from math import isfinite
 from numbers import Real
 
 from gpubt.errors import ConfigError, accepted
-from gpubt.indicators.compounds import COMPOUNDS
+from gpubt.indicators import averages, channels, compounds, oscillators
 from gpubt.indicators.definition import BEFORE_LAST, ONE_LENGTH, TALIB, Definition, Parameter, Warmup, length
 from gpubt.indicators.elements import ELEMENTS
 from gpubt.indicators.series import NAMES, Series
 
-__all__ = ["COMPUTED", "DEFINITIONS", "Definition", "Parameter", "Warmup", "first_valid", "series"]
+__all__ = ["COMPOUNDS", "COMPUTED", "DEFINITIONS", "Definition", "Parameter", "Warmup", "first_valid", "series"]
 
 # TA-Lib refuses length 1 for all of these but atr and roc; here 1 is accepted wherever the formula still says something.
 _ALL = (
@@ -52,6 +52,9 @@ _ALL = (
 )  # fmt: skip
 
 _BASIC: dict[str, Definition] = {definition.name: definition for definition in _ALL}
+COMPOUNDS: dict[str, Definition] = {
+    definition.name: definition for part in (compounds, averages, oscillators, channels) for definition in part.ALL
+}
 DEFINITIONS = _BASIC | COMPOUNDS  # what a strategy can name
 COMPUTED = _BASIC | ELEMENTS  # what a backend computes
 

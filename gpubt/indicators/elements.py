@@ -1,7 +1,7 @@
 """The elements that compounds and arithmetic are made of: computed and kept as indicators are, but no words of the rule language.
 
 They stay finite where their inputs are (short of overflow), so that every indicator can be computed over them; that is why there is no
-division of a series by another but `stochastic`, which has a value where the range is 0.
+division of a series by another but `ratio` and `stochastic`, which have a value where the divisor is 0.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _ALL = (
     Definition("times", 2, (), _NONE, "product", "x * y", "arithmetic"),
     Definition("linear", 1, (_number("k", "factor"), _number("c", "added")), _NONE, "line", "k * x + c", "arithmetic"),
     Definition("over", 1, (_number("c", "divisor"),), _NONE, "quotient", "x / c", "arithmetic"),
+    Definition("ratio", 2, (), _NONE, "quotient of series", "x / y; 0 where y is 0", "arithmetic"),
     Definition("magnitude", 1, (), _NONE, "absolute value", "|x|", "arithmetic"),
     Definition("larger", 2, (), _NONE, "the larger", "y where x < y, else x; NaN where either is", "arithmetic"),
     Definition("smaller", 2, (), _NONE, "the smaller", "y where y < x, else x; NaN where either is", "arithmetic"),

@@ -174,6 +174,7 @@ ELEMENTS: dict[str, Callable[[list[Values], Params], Values]] = {
     "times": lambda values, params: [x * y for x, y in zip(*values, strict=True)],
     "linear": lambda values, params: [params[0] * x + params[1] for x in values[0]],
     "over": lambda values, params: [x / params[0] for x in values[0]],
+    "ratio": lambda values, params: [x / y if y != 0.0 else 0.0 for x, y in zip(*values, strict=True)],
     "magnitude": lambda values, params: [abs(x) for x in values[0]],
     "lag": lambda values, params: values[0][: len(values[0]) - int(params[0])],
     "stochastic": _stochastic,

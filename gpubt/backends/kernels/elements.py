@@ -10,7 +10,7 @@ from gpubt.backends.kernels.bits import OPTIONS
 
 Floats = NDArray[np.float64]
 
-PLUS, TIMES, LINEAR, OVER, MAGNITUDE, LAG, STOCHASTIC, LARGER, SMALLER = range(9)
+PLUS, TIMES, LINEAR, OVER, MAGNITUDE, LAG, STOCHASTIC, LARGER, SMALLER, RATIO = range(10)
 
 
 @njit(**OPTIONS)
@@ -34,6 +34,10 @@ def _part(op: int, x: Floats, y: Floats, z: Floats, a: float, b: float, out: Flo
     elif op == LAG:
         for i in range(count):
             out[i] = x[i]
+    elif op == RATIO:
+        for i in range(count):
+            quotient = x[i] / y[i]
+            out[i] = quotient if y[i] != 0.0 else 0.0
     elif op == LARGER:
         for i in range(count):
             out[i] = y[i] if x[i] < y[i] else x[i] if x[i] >= y[i] else np.nan

@@ -29,6 +29,7 @@ OPERATIONS = {
     "stochastic": elements.STOCHASTIC,
     "larger": elements.LARGER,
     "smaller": elements.SMALLER,
+    "ratio": elements.RATIO,
 }
 
 
