@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gpubt.indicators.definitions import DEFINITIONS
 from gpubt.indicators.page import page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -13,8 +12,3 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 def test_the_page_is_up_to_date() -> None:
     written = (DOCS / "indicators.md").read_text(encoding="utf-8")
     assert written == page(), "write it again: python -m gpubt.indicators.page > docs/indicators.md"
-
-
-def test_the_language_names_every_indicator() -> None:
-    text = (DOCS / "strategies.md").read_text(encoding="utf-8")
-    assert [name for name in DEFINITIONS if name not in text] == []

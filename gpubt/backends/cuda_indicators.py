@@ -12,6 +12,7 @@ from gpubt.indicators.reference import BLOCK
 
 RAW, RISES, FALLS, RANGES = map(np.int64, range(4))  # what a recurrence smooths
 NAMES = ("plus", "times", "linear", "over", "magnitude", "lag", "stochastic", "larger", "smaller", "ratio")
+SPANS = ("mean_deviation", "covariance", "percent_rank", "argmax", "argmin")
 OPERATIONS = {name: np.int64(i) for i, name in enumerate(NAMES)}
 
 
@@ -26,7 +27,9 @@ def compute(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, firs
         if n:
             runtime.launch("indicator_blank", n, out, np.int64(n))
         return out
-    if name in OPERATIONS:
+    if name in SPANS:
+        _span(runtime, name, inputs, n, first + COMPUTED[name].warmup(params), length, out)
+    elif name in OPERATIONS:
         _element(runtime, name, inputs, n, first, params, out)
     else:
         FORMULAS[name](runtime, inputs, n, first + (int(params[1]) if name == "late_ema" else 0), length, out)
@@ -39,6 +42,12 @@ def _element(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, fir
     back = int(params[0]) if name == "lag" else 0
     begin = np.int64(first + back)
     runtime.launch("elementwise", n, OPERATIONS[name], x, y, z, np.int64(n), np.float64(a), np.float64(b), begin, np.int64(back), out)
+
+
+def _span(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, begin: int, length: int, out: Array) -> None:
+    scale = np.float64((100.0 if name == "percent_rank" else 1.0) / length)
+    op, sizes = np.int64(SPANS.index(name)), (np.int64(n), np.int64(begin), np.int64(length))
+    runtime.launch("span_values", n, op, inputs[0], inputs[-1], *sizes, scale, out)
 
 
 Formula = Callable[[Runtime, tuple[Array, ...], int, int, int, Array], None]

@@ -10,7 +10,7 @@ from math import isfinite
 from numbers import Real
 
 from gpubt.errors import ConfigError, accepted
-from gpubt.indicators import averages, channels, compounds, oscillators
+from gpubt.indicators import averages, channels, compounds, oscillators, statistics
 from gpubt.indicators.definition import BEFORE_LAST, ONE_LENGTH, TALIB, Definition, Parameter, Warmup, length
 from gpubt.indicators.elements import ELEMENTS
 from gpubt.indicators.series import NAMES, Series
@@ -51,9 +51,9 @@ _ALL = (
     ),
 )  # fmt: skip
 
-_BASIC: dict[str, Definition] = {definition.name: definition for definition in _ALL}
+_BASIC: dict[str, Definition] = {definition.name: definition for definition in (*_ALL, *statistics.BASIC)}
 COMPOUNDS: dict[str, Definition] = {
-    definition.name: definition for part in (compounds, averages, oscillators, channels) for definition in part.ALL
+    definition.name: definition for part in (compounds, averages, oscillators, channels, statistics) for definition in part.ALL
 }
 DEFINITIONS = _BASIC | COMPOUNDS  # what a strategy can name
 COMPUTED = _BASIC | ELEMENTS  # what a backend computes

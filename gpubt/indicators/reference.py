@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.indicators.definitions import COMPUTED
+from gpubt.indicators.spans import SPANS
 
 BLOCK = 1024  # values of a recurrence that are scanned from zero before the carried value enters
 TINY = 1e-100  # below it a power of the recurrence counts as zero: no denormals
@@ -159,6 +160,7 @@ FORMULAS: dict[str, Callable[[list[Values], int], Values]] = {
     "highest": lambda values, n: _extreme(values[0], n, _larger, -np.inf),
     "lowest": lambda values, n: _extreme(values[0], n, _lesser, np.inf),
     "roc": _roc,
+    **SPANS,
 }
 
 Params = tuple[float, ...]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.kernels import elements
+from gpubt.backends.kernels import elements, spans
 from gpubt.backends.kernels.smoothing import RANGES, RAW, RISES, smooth
 from gpubt.backends.kernels.weighted import window_weighted
 from gpubt.backends.kernels.windows import change, window_deviation, window_extreme, window_mean
@@ -32,6 +32,14 @@ OPERATIONS = {
     "ratio": elements.RATIO,
 }
 
+SPANS = {
+    "mean_deviation": spans.DEVIATION,
+    "covariance": spans.PRODUCT,
+    "percent_rank": spans.RANK,
+    "argmax": spans.HIGHEST_AGE,
+    "argmin": spans.LOWEST_AGE,
+}
+
 
 def compute(name: str, inputs: tuple[NDArray[Any], ...], first: int, params: tuple[float, ...], threads: int) -> Floats:
     """As `indicators.reference.compute`, to the bit, in `threads` parts; the caller has set numba's number of threads."""
@@ -42,7 +50,9 @@ def compute(name: str, inputs: tuple[NDArray[Any], ...], first: int, params: tup
         return np.full(bars, np.nan)
     out: Floats = empty(bars)  # aligned: comparisons of tiles are twice as fast
     out[:begin] = np.nan
-    if name in OPERATIONS:
+    if name in SPANS:
+        spans.span(SPANS[name], arrays[0], arrays[-1], begin, int(params[0]), threads, out)
+    elif name in OPERATIONS:
         _element(name, arrays, begin, params, threads, out)
     else:
         _indicator(name, arrays, first, params, threads, out)
