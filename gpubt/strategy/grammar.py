@@ -269,7 +269,7 @@ class _Parser:
         value = self._visit(node)
         accepted = {"any": True, "rule": isinstance(value, Rule), "number": not isinstance(value, Rule)}
         if accepted.get(argument.kind):
-            return value
+            return self.checked(value) if isinstance(value, Rule) else value
         if argument.kind == "series":
             if isinstance(value, Number | Rule):
                 self.fail(node, f"{needs} {_described(value)}")
