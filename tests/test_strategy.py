@@ -78,11 +78,8 @@ def test_operators_bind_as_in_python() -> None:
     assert rule("close != 1") == Compare("!=", Load(CLOSE), Number(1.0))
 
 
-WORDS = [
-    *NAMES,
-    *FUNCTIONS,
-    *"() , + - * / ** < > <= == != and or not True False None 0 1 3.5 1e400 close session hour = . [ ] { } lambda if".split(),
-]
+OTHERS = "( ) , + - * / ** < > <= == != and or not True False None 0 1 3.5 1e400 close session hour = . [ ] { } lambda if"
+WORDS = [*NAMES, *FUNCTIONS, *OTHERS.split()]
 
 
 @settings(deadline=None, derandomize=True, max_examples=400)

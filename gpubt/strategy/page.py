@@ -10,6 +10,8 @@ from gpubt.strategy.computed import PARTS
 from gpubt.strategy.functions import CANDLES, INDICATORS, KINDS, LONGEST, READINGS, RULES, Function
 from gpubt.strategy.grammar import LENGTH, LEVELS, NODES, STACK
 
+COLUMN_NAMES, CLOCK_NAMES = (" ".join(f"`{name}`" for name in names) for names in (COLUMNS, CLOCK))
+DAYS = "`weekday` is 0 on Monday, 6 on Sunday; `day` is that of the month"
 HEAD = f"""# The grammar of rules
 
 Written from the code by `python -m gpubt.strategy.page`. What rules mean on a bar, and the file around them, is in
@@ -38,23 +40,23 @@ argument    = [ word "=" ] ( rule | number | {" | ".join(f'"{reading}"' for read
 `a < b < c` is `a < b and b < c`. Arithmetic on constants gives a constant: `slow * 2` may be a length. Division by a constant 0 is refused.
 Line breaks are spaces. Arguments that have no default come in order or by name.
 
-A text has at most {LENGTH:,} characters and {LEVELS} levels of nesting; with the expressions that its names stand for written out, at most {NODES}
-parts, and {STACK} operands open at once. It reaches back at most {LONGEST:,} bars. A series is written with at most {PARTS} parts.
+A text has at most {LENGTH:,} characters and {LEVELS} levels of nesting; with the expressions that its names stand for written out, at
+most {NODES} parts, and {STACK} operands open at once. It reaches back at most {LONGEST:,} bars. A series has at most {PARTS} parts.
 
 ## Names
 
 | | |
 | --- | --- |
-| {" ".join(f"`{name}`" for name in COLUMNS)} | the bar |
-| {" ".join(f"`{name}`" for name in CLOCK)} | when the bar **opens**, in `data.timezone` (UTC unless told): `weekday` is 0 on Monday, 6 on Sunday; `day` is that of the month |
+| {COLUMN_NAMES} | the bar |
+| {CLOCK_NAMES} | when the bar **opens**, in `data.timezone` (UTC unless told); {DAYS} |
 | `session` | a rule: the bar opens in the session that the keys `session.hours` and `session.days` give, in `session.time_zone` |
 """
 
 MEASURES = """
-`since` and `count` are numbers of a rule, in which the rule is false where a series that it reads is NaN, as everywhere. They are NaN on the
-bars on which the rule can't hold yet, because what it reads is in its warm-up, `count` also on the `n - 1` bars after them. Until the rule has held
-for the first time, `since` counts as if it had on the bar before the first on which it could; so it depends on where the data begins,
-as a latched crossing does. Both can be read by indicators: `sma(count(close > open, 1), 20)` is the share of rising bars.
+`since` and `count` are numbers of a rule, in which the rule is false where a series that it reads is NaN, as everywhere. They are NaN on
+the bars on which the rule can't hold yet, because what it reads is in its warm-up, `count` also on the `n - 1` bars after them. Until the
+rule has held for the first time, `since` counts as if it had on the bar before the first on which it could; so it depends on where the
+data begins, as a latched crossing does. Both can be read by indicators: `sma(count(close > open, 1), 20)` is the share of rising bars.
 
 Readings of a crossing, for `crosses_above` (`crosses_below` mirrors them): `default` asks for `a <= b` one bar ago, `strict` for `a < b`,
 `latched` for `a < b` on the last bar before on which the two differed, however long ago. What a rule leaves open, the key `cross` says.
