@@ -1,6 +1,7 @@
 """The command `gpubt`: finds the subcommand, and turns every outcome into an exit status and at most one line on stderr.
 
-Exit status: 0 done, 1 a fault of gpubt's, 2 the input's fault, 3 a comparison found a difference, 130 interrupted.
+Exit status: 0 done, 1 a fault of gpubt's, or `check` found a strategy that sees the future, 2 the input's fault, 3 a comparison found a
+difference, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ COMMANDS = {
     "sweep": ("gpubt.commands.sweep", "backtest every set of a grid: gpubt sweep key=1,2,3 'key=range(5,60)' ..."),
     "top": ("gpubt.commands.top", "the best sets of a sweep: gpubt top DIR --by sharpe_ratio"),
     "replay": ("gpubt.commands.replay", "the run behind a row of a sweep: gpubt replay SWEEP_DIR --row 17"),
+    "check": ("gpubt.commands.check", "what a strategy says and takes, and whether it sees the future: gpubt check strategy=NAME"),
     "explain": ("gpubt.commands.explain", "why a trade is what it is: gpubt explain RUN --trade 17"),
     "compare": ("gpubt.commands.compare", "whether two runs gave the same trades: gpubt compare A B"),
     "report": ("gpubt.commands.report", "a run or a sweep as one HTML file: gpubt report DIR"),

@@ -13,9 +13,10 @@ from gpubt.config import Config
 from gpubt.indicators import reference as indicators
 from gpubt.metrics import reference as account
 from gpubt.simulate import layout, reference
-from gpubt.strategy.compile import compile_strategy
+from gpubt.strategy.compile import Signals, compile_strategy
+from gpubt.strategy.expr import reads
 from gpubt.strategy.plan import level_texts
-from gpubt.strategy.reference import evaluate
+from gpubt.strategy.reference import evaluate, measure
 
 
 class ReferenceBackend(Backend):
@@ -35,6 +36,13 @@ class ReferenceBackend(Backend):
     def _scan(self, program: Any, fetch: Any, n: int) -> dict[str, Array]:
         series = dict(zip(program.series(), fetch(program.series()), strict=True))
         return evaluate(compile_strategy(self.config.strategy, self.config.cross, dict(level_texts(self.config))), series.__getitem__, n)
+
+    def _held(self, condition: Any, inputs: Any, n: int) -> Array:
+        arrays = dict(zip(reads(condition.rule), inputs, strict=True))
+        return evaluate(Signals(condition.rule, None, None, None), arrays.__getitem__, n)["long_entry"]
+
+    def _measure(self, name: str, mask: Array, n: int, first: int, params: Any) -> Array:
+        return measure(name, mask, first, params)
 
     def _no_signal(self, n: int) -> Array:
         return np.zeros(n, bool)

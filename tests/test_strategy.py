@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from gpubt.config import Rules, Strategy
@@ -13,6 +15,7 @@ from gpubt.indicators.series import Series
 from gpubt.resources import folder
 from gpubt.strategy.compile import Signals, compile_strategy
 from gpubt.strategy.expr import Compare, Constant, Load, Number, Rule, reads
+from gpubt.strategy.functions import FUNCTIONS
 from gpubt.strategy.grammar import parse_number, parse_rule
 
 CLOSE = Series("close")
@@ -73,6 +76,22 @@ def test_operators_bind_as_in_python() -> None:
     assert rule("close - open - low * 2 > 1") == rule("((close - open) - (low * 2)) > 1")
     assert rule("1 + 2 * 3 == 7") == Constant(True)
     assert rule("close != 1") == Compare("!=", Load(CLOSE), Number(1.0))
+
+
+OTHERS = "( ) , + - * / ** < > <= == != and or not True False None 0 1 3.5 1e400 close session hour = . [ ] { } lambda if"
+WORDS = [*NAMES, *FUNCTIONS, *OTHERS.split()]
+
+
+@settings(deadline=None, derandomize=True, max_examples=400)
+@given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join), st.binary(max_size=40).map(repr)))
+def test_any_text_is_a_rule_or_refused(text: str) -> None:
+    for parse in (parse_rule, parse_number):
+        try:
+            parse(text, NAMES)
+        except ConfigError as error:
+            *_, line, caret = str(error).splitlines() if "\n" in str(error) else (f"  {text}", "  ^")
+            assert line.startswith("  ")
+            assert caret.strip() == "^"
 
 
 def test_nested_indicators_are_one_series() -> None:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpubt.indicators.definitions import MEASURES
 from gpubt.phases import part
 from gpubt.simulate import layout
+from gpubt.strategy.expr import reads
 
 if TYPE_CHECKING:
     from gpubt.data.detail import Detail
     from gpubt.strategy.grid import ProgramGrid
+    from gpubt.strategy.measures import Condition
     from gpubt.strategy.program import Fetch, MaskProgram
 
 Array = Any  # numpy.ndarray or a device array
@@ -133,11 +136,23 @@ class Backend(ABC):
         padded[: len(flags)] = flags
         return self._place(np.packbits(padded, bitorder="little").view(np.uint64))
 
-    def indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
-        """The indicator `name` over `inputs`, whose first `first` values are NaN; float64, as long as they are."""
+    def indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[Any, ...]) -> Array:
+        """The indicator `name` over `inputs`, whose first `first` values are NaN; float64, as long as they are. The first parameter of
+        those of `MEASURES` is the condition, which reads `inputs`."""
         n = len(inputs[0])
         with part(f"indicator {name}", 8 * n * (len(inputs) + 1), bars=n):
+            if name in MEASURES:
+                return self._measure(name, self._held(params[0], inputs, n), n, min(first, n), params[1:])
             return self._indicator(name, inputs, first, params)
+
+    def _held(self, condition: Condition, inputs: tuple[Array, ...], n: int) -> Array:
+        """The mask of a condition."""
+        from gpubt.strategy.compile import Signals
+        from gpubt.strategy.lower import lower
+
+        arrays = dict(zip(reads(condition.rule), inputs, strict=True))
+        program = lower(Signals(condition.rule, None, None, None))
+        return self._scan(program, lambda wanted: [arrays[one] for one in wanted], n)["long_entry"]
 
     def together(self, work: Sequence[Callable[[], Array]], n: int) -> list[Array]:
         """What each piece of work over `n` bars gives; a backend may do them side by side."""
@@ -291,6 +306,9 @@ class Backend(ABC):
 
     @abstractmethod
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array: ...
+
+    @abstractmethod
+    def _measure(self, name: str, mask: Array, n: int, first: int, params: tuple[float, ...]) -> Array: ...
 
     @abstractmethod
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]: ...

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gpubt.backends.base import SIGNALS, Array, Backend, Batch, Ledger, Market, Rows, Sets, by_entry, capacity, packed, parameter_entry
 from gpubt.backends.cpu_sets import SetRun
-from gpubt.backends.kernels import account, indicators, scan, simulate
+from gpubt.backends.kernels import account, indicators, measures, scan, simulate
 from gpubt.backends.kernels.bits import next_bit
 from gpubt.backends.kernels.grid import Structure, run_grid
 from gpubt.backends.kernels.market import TABLE
@@ -56,6 +56,9 @@ class CpuBackend(Backend):
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         with self._parts(len(inputs[0])) as parts:
             return indicators.compute(name, inputs, first, params, parts)
+
+    def _measure(self, name: str, mask: Array, n: int, first: int, params: tuple[float, ...]) -> Array:
+        return measures.measure(name, mask, n, first, params)
 
     def together(self, work: Sequence[Callable[[], Array]], n: int) -> list[Array]:
         """Side by side where one alone is not shared out among threads, and takes longer than threads wait for each other's Python."""

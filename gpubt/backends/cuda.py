@@ -59,6 +59,9 @@ class CudaBackend(Backend):
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         return cuda_indicators.compute(self.runtime, name, inputs, len(inputs[0]), first, params)
 
+    def _measure(self, name: str, mask: Array, n: int, first: int, params: tuple[float, ...]) -> Array:
+        return cuda_scan.measure(self.runtime, name, mask, n, first, params)
+
     def _scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
         return run(program, fetch, partial(cuda_scan.compare, self.runtime, n=n), partial(cuda_scan.combine, self.runtime, n=n))
 

@@ -14,6 +14,7 @@ from gpubt.strategy.program import COMBINE, GT, words
 
 WARP = 32
 LATCH_CHUNK = 32  # words a thread of the latch kernels
+MEASURE_CHUNK = 32  # and of the measures
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,16 @@ def combine_members(runtime: Runtime, op: str, a: Array, b: Array, k: int, at: L
         runtime.launch("scan_latch", chunks, *given, left, np.int64(at.out_stride), out)
     else:
         runtime.launch("scan_combine", words(at.n) * at.members, np.int64(COMBINE.index(op)), *given, np.int64(at.out_stride), out)
+
+
+def measure(runtime: Runtime, name: str, mask: Array, n: int, first: int, params: tuple[float, ...]) -> Array:
+    """As `gpubt.strategy.reference.measure`, to the bit."""
+    out = runtime.empty(n, np.float64)
+    if name == "count":
+        runtime.launch("measure_count", words(n), mask, np.int64(n), np.int64(first), np.int64(params[0]), out)
+        return out
+    chunks = -(-words(n) // MEASURE_CHUNK)
+    last = runtime.empty(chunks, np.int64)
+    runtime.launch("measure_last", chunks, mask, np.int64(n), last)
+    runtime.launch("measure_since", chunks, mask, np.int64(n), np.int64(first), last, out)
+    return out

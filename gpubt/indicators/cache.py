@@ -14,11 +14,11 @@ from time import perf_counter
 from typing import Any
 
 from gpubt.errors import ConfigError, DataError, accepted
-from gpubt.indicators.definitions import first_valid
+from gpubt.indicators.definitions import first_input
 from gpubt.indicators.series import Series
 
 Array = Any  # numpy.ndarray or a device array: `nbytes`, `dtype` and a length are all that is used
-Compute = Callable[[str, tuple[Array, ...], int, tuple[float, ...]], Array]
+Compute = Callable[[str, tuple[Array, ...], int, tuple[Any, ...]], Array]
 Key = tuple[str, Series, str, str]
 
 DTYPE = "float64"
@@ -27,7 +27,8 @@ DTYPE = "float64"
 class IndicatorCache:
     """Get-or-compute for the indicators of one data set. Not for use by several threads at once.
 
-    `compute(name, inputs, first, params)` makes an array; `columns` are the bars' own arrays, which don't count against the budget.
+    `compute(name, inputs, first, arguments)`, as `Backend.indicator`, makes an array; `columns` are the bars' own arrays, which don't count
+    against the budget.
     """
 
     def __init__(self, compute: Compute, columns: Mapping[str, Array], dataset: str, device: str, budget_bytes: int) -> None:
@@ -94,7 +95,7 @@ class IndicatorCache:
             self.get(one)
 
     def _computed_from(self, series: Series, inputs: tuple[Array, ...]) -> Array:
-        return self._compute(series.name, inputs, max(map(first_valid, series.inputs)), series.params)
+        return self._compute(series.name, inputs, first_input(series), series.arguments)
 
     def retain(self, needed: Iterable[Series]) -> None:
         """Let go of every array but those of `needed`, and of what those will be computed from that are not there yet."""

@@ -12,10 +12,10 @@ from numbers import Real
 from gpubt.errors import ConfigError, accepted
 from gpubt.indicators import averages, channels, compounds, oscillators, statistics
 from gpubt.indicators.definition import BEFORE_LAST, ONE_LENGTH, TALIB, Definition, Parameter, Warmup, length
-from gpubt.indicators.elements import ELEMENTS
+from gpubt.indicators.elements import ELEMENTS, NO_BARS
 from gpubt.indicators.series import NAMES, Series
 
-__all__ = ["COMPOUNDS", "COMPUTED", "DEFINITIONS", "Definition", "Parameter", "Warmup", "first_valid", "series"]
+__all__ = ["COMPOUNDS", "COMPUTED", "DEFINITIONS", "MEASURES", "Definition", "Parameter", "Warmup", "first_input", "first_valid", "series"]
 
 # TA-Lib refuses length 1 for all of these but atr and roc; here 1 is accepted wherever the formula still says something.
 _ALL = (
@@ -57,6 +57,8 @@ COMPOUNDS: dict[str, Definition] = {
 }
 DEFINITIONS = _BASIC | COMPOUNDS  # what a strategy can name
 COMPUTED = _BASIC | ELEMENTS  # what a backend computes
+MEASURES = {"since": NO_BARS, "count": BEFORE_LAST}  # the same of series that are made from a rule: their warm-up
+_WARMUPS = {name: definition.warmup for name, definition in COMPUTED.items()} | MEASURES
 
 
 def series(name: str, inputs: Sequence[Series], params: Sequence[float]) -> Series:
@@ -109,4 +111,9 @@ def first_valid(series: Series) -> int:
     """The index of the first value that is not warm-up: 0 for a column."""
     if series.is_column:
         return 0
-    return max(map(first_valid, series.inputs)) + COMPUTED[series.name].warmup(series.params)
+    return first_input(series) + _WARMUPS[series.name](series.params)
+
+
+def first_input(series: Series) -> int:
+    """The index of the first bar on which everything that an indicator reads is there."""
+    return series.condition.first(first_valid) if series.condition else max(map(first_valid, series.inputs))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gpubt.strategy.measures import Condition
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 CLOCK = ("hour", "minute", "weekday", "day", "month")  # of a bar's open, on the local clock
@@ -12,16 +16,23 @@ NAMES = (*COLUMNS, *CLOCK)  # the numbers that every strategy can name
 
 @dataclass(frozen=True)
 class Series:
-    """`Series("close")` or `Series("sma", (Series("close"),), (20,))`. Hashable; `str()` is the canonical text, `sma(close,20)`."""
+    """`Series("close")` or `Series("sma", (Series("close"),), (20,))`. Hashable; `str()` is the canonical text, `sma(close,20)`.
+    `condition` is the rule of a series that is made from one (`since`, `count`), and `inputs` are what it reads."""
 
     name: str
     inputs: tuple[Series, ...] = ()
     params: tuple[float, ...] = ()
+    condition: Condition | None = None
 
     @property
     def is_column(self) -> bool:
         """Whether the bars hold it as it is."""
         return not self.inputs
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What it is computed with, besides the inputs."""
+        return self.params if self.condition is None else (self.condition, *self.params)
 
     def columns(self) -> frozenset[str]:
         """The bar columns it is computed from."""
@@ -29,7 +40,8 @@ class Series:
 
     def parts(self) -> int:
         """How many series it is written with, repetitions counted."""
-        return 1 + sum(one.parts() for one in self.inputs)
+        return 1 + (self.condition.parts() if self.condition else sum(one.parts() for one in self.inputs))
 
     def __str__(self) -> str:
-        return self.name if self.is_column else f"{self.name}({','.join([*map(str, self.inputs), *map(repr, self.params)])})"
+        read = [str(self.condition)] if self.condition else map(str, self.inputs)
+        return self.name if self.is_column else f"{self.name}({','.join([*read, *map(repr, self.params)])})"

@@ -26,6 +26,7 @@ from gpubt.strategy.expr import (
     throughout,
     within,
 )
+from gpubt.strategy.measures import count, since
 
 LONGEST = 1_000_000  # bars that one shift or window may reach back
 
@@ -122,6 +123,13 @@ _ALL = (
     Function("crosses_below", _CROSSES, _crosses_below, "rule: `a < b` and, one bar ago, `a >= b`; the readings are below"),
     Function("shift", (Argument("x", "any"), Argument("n", "shift")), _shift, "the number or the rule of `n` bars ago"),
     Function("within", _WINDOW, within, "rule: `rule` holds on any of the last `n` bars, this one included"),
+    Function(
+        "since",
+        _WINDOW[:1],
+        since,
+        "number: bars since `rule` last held, 0 on a bar where it does; before it ever did, as if on the bar before its first",
+    ),
+    Function("count", _WINDOW, count, "number: on how many of the last `n` bars `rule` held, this one included"),
     Function("rising", _STEPS, _rising, "rule: each of the last `n` steps goes strictly up"),
     Function("falling", _STEPS, _falling, "rule: each of the last `n` steps goes strictly down"),
     Function("between", _BETWEEN, _between, "rule: `low <= x <= high`"),

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from math import isfinite
 from typing import Any, NoReturn, TypeVar
+from warnings import catch_warnings, simplefilter
 
 from gpubt.errors import ConfigError
 from gpubt.indicators.series import NAMES, SESSION, Series
@@ -130,7 +131,9 @@ class _Parser:
         if "#" in self.text:
             self.fail(self.text.index("#"), "a comment inside the text", "; comments go on their own line of the YAML file")
         try:
-            root = ast.parse(self.text, mode="eval").body
+            with catch_warnings():
+                simplefilter("ignore")  # what Python would warn of is refused below, or harmless
+                root = ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
             at = error.offset - 1 if error.lineno == 1 and error.offset else len(self.text)
             self.fail(at, error.msg.split(". ")[0], " (== compares)" if self.text[at : at + 1] == "=" else "")
@@ -269,7 +272,7 @@ class _Parser:
         value = self._visit(node)
         accepted = {"any": True, "rule": isinstance(value, Rule), "number": not isinstance(value, Rule)}
         if accepted.get(argument.kind):
-            return value
+            return self.checked(value) if isinstance(value, Rule) else value
         if argument.kind == "series":
             if isinstance(value, Number | Rule):
                 self.fail(node, f"{needs} {_described(value)}")

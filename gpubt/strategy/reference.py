@@ -45,6 +45,20 @@ def evaluate(signals: Signals, get: Get, n: int) -> dict[str, Bools]:
     return {"long_entry": le & ~lx & ~se, "long_exit": lx, "short_entry": se & ~sx & ~le, "short_exit": sx}
 
 
+def measure(name: str, held: Bools, first: int, params: tuple[float, ...]) -> Floats:
+    """The values of a series made from a rule: of `since` bars since it last held (before it ever did, as if it had on the bar before
+    `first`), of `count` on how many of the last `params[0]` bars it held. NaN where that looks before bar `first`."""
+    out = np.full(len(held), np.nan)
+    last = first - 1
+    for t in range(first, len(held)):
+        if name == "since":
+            last = t if held[t] else last
+            out[t] = t - last
+        elif t - first + 1 >= params[0]:
+            out[t] = np.sum(held[t + 1 - int(params[0]) : t + 1])
+    return out
+
+
 def _signal(rule: e.Rule | None, get: Get, n: int) -> Bools:
     if rule is None:
         return np.zeros(n, np.bool_)
