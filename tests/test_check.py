@@ -127,7 +127,7 @@ def test_shipped_strategies_see_no_future(strategy: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["since(rsi(close, 5) < 40) == 3", "count(hammer(), 9) > 1 and hour < 20", "crosses_above(close, open, latched)"]
+    "rule", ["since(rsi(close, 5) < 40) == 3", "count(rising(close), 9) > 4 and hour < 20", "crosses_above(close, open, latched)"]
 )
 def test_numbers_of_rules_see_no_future(rule: str) -> None:
     config = Config(strategy=Strategy(name="mine", long=Rules(entry=rule)))
