@@ -126,6 +126,16 @@ def test_shipped_strategies_see_no_future(strategy: str) -> None:
     assert found == []
 
 
+@pytest.mark.parametrize(
+    "rule", ["since(rsi(close, 5) < 40) == 3", "count(rising(close), 9) > 4 and hour < 20", "crosses_above(close, open, latched)"]
+)
+def test_numbers_of_rules_see_no_future(rule: str) -> None:
+    config = Config(strategy=Strategy(name="mine", long=Rules(entry=rule)))
+    tried, found = differences(config, walk(1500, 4))
+    assert len(tried) > 6
+    assert found == []
+
+
 def cheating(monkeypatch: pytest.MonkeyPatch, name: str, ahead: int) -> None:
     """The indicator `name` from now on gives the values of some bars later."""
     honest_one = CpuBackend._indicator

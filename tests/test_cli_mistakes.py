@@ -15,7 +15,7 @@ pytest_plugins = ["cli_fixtures"]
 @pytest.mark.parametrize(
     ("arguments", "pieces"),
     [
-        (["rnu"], ["unknown command 'rnu'", "accepted: run, sweep, top, replay, explain, compare, ", "did you mean run?"]),
+        (["rnu"], ["unknown command 'rnu'", "accepted: run, sweep, top, replay, check, explain, compare, ", "did you mean run?"]),
         (["data.frac=1"], ["did you mean gpubt run data.frac=1?"]),
         (["list", "groupz"], ["unknown section 'groupz'", "strategies, indicators, groups", "did you mean groups?"]),
         (["list", "--jsn"], ["unrecognized arguments: --jsn"]),

@@ -18,12 +18,14 @@ import gpubt
 from gpubt.backends.base import Backend
 from gpubt.backends.cpu import CpuBackend
 from gpubt.backends.cuda import CudaBackend
+from gpubt.compose import configuration
 from gpubt.config import Config
 from gpubt.data.bars import Bars
 from gpubt.errors import ConfigError
 from gpubt.indicators.cache import IndicatorCache
 from gpubt.indicators.definitions import first_valid
 from gpubt.indicators.series import Series
+from gpubt.pipeline import run_backtest
 from gpubt.strategy.expr import Load
 from gpubt.strategy.grammar import parse_number, parse_rule
 from gpubt.strategy.lower import lower
@@ -170,3 +172,20 @@ def test_a_sweep_is_its_runs(tmp_path: Path) -> None:
         params = [f"strategy.params.{key}={row[f'strategy.params.{key}']}" for key in axes]
         result = gpubt.run(["strategy=mine", *params], bars=bars, config_dir=tmp_path)
         assert result.summary["ledger_hash"] == row["ledger_hash"]
+
+
+@pytest.mark.parametrize("name", ["reference", "numba", "host (3, 64)"])
+def test_whole_runs_agree(name: str) -> None:
+    if name not in backends():
+        pytest.skip("no host C++ compiler")
+    entry = "count(close > sma(close, 10), 6) >= 4 and since(engulfing_bearish()) > 3 and hour >= 8 and max(open, close) > shift(close, 2)"
+    exits = "since(close > open) >= 3 or hammer() or sma(count(rising(close), 1), 5) < 0.3"
+    given = {
+        "strategy": {"name": "mine", "long": {"entry": entry, "exit": exits}},
+        "data": {"source": "synthetic", "synthetic": {"bars": 3000}},
+    }
+    config = configuration(given)
+    backend = ReferenceBackend(config) if name == "reference" else backends()[name]
+    result = run_backtest(config, backend=backend)
+    assert result.summary["n_trades"] > 50
+    assert result.summary["ledger_digest"] == gpubt.run(given).summary["ledger_digest"]
