@@ -169,7 +169,7 @@ KERNEL relative_strength(const double *falls, i64 bars, i64 begin, double *out) 
   }
 }
 
-enum { PLUS, TIMES, LINEAR, OVER, MAGNITUDE, LAG, STOCHASTIC, LARGER, SMALLER, RATIO };
+enum { PLUS, TIMES, LINEAR, OVER, MAGNITUDE, LAG, STOCHASTIC, LARGER, SMALLER, RATIO, EFFICIENCY };
 
 FN double element(i64 op, double x, double y, double z, double a, double b) {
   switch (op) {
@@ -180,6 +180,7 @@ FN double element(i64 op, double x, double y, double z, double a, double b) {
     case MAGNITUDE: return fabs(x);
     case LAG: return x;
     case RATIO: return y != 0.0 ? x / y : 0.0;
+    case EFFICIENCY: return y <= x || y == 0.0 ? 1.0 : x / y;
     case LARGER: return x < y ? y : x >= y ? x : not_a_number();
     case SMALLER: return y < x ? y : y >= x ? x : not_a_number();
     default: return z - y != 0.0 ? 100.0 * ((x - y) / (z - y)) : 0.0;

@@ -169,8 +169,8 @@ def test_starting_threads_leaves_the_environment_alone(monkeypatch: pytest.Monke
 def test_a_series_shorter_than_the_warm_up_is_nan(host: Callable[..., Floats], name: str, bars: int) -> None:
     inputs = tuple(np.full(bars, 3.0) for _ in range(COUNTS[name]))
     for params in (parameters(COMPUTED[name], 41, 1.0), parameters(COMPUTED[name], 10**15, 1.0)):
-        if COMPUTED[name].warmup(params) == 0:
-            continue
+        if COMPUTED[name].warmup(params) < bars:
+            continue  # no length in it
         expected = np.full(bars, np.nan)
         same_bits(reference.compute(name, inputs, 0, params), expected)
         same_bits(compute_numba(name, inputs, 0, params), expected)

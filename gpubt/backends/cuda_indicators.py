@@ -11,7 +11,8 @@ from gpubt.indicators.definitions import COMPUTED
 from gpubt.indicators.reference import BLOCK
 
 RAW, RISES, FALLS, RANGES = map(np.int64, range(4))  # what a recurrence smooths
-NAMES = ("plus", "times", "linear", "over", "magnitude", "lag", "stochastic", "larger", "smaller", "ratio")
+NAMES = ("plus", "times", "linear", "over", "magnitude", "lag", "stochastic", "larger", "smaller", "ratio", "efficiency")
+RECURRENCES = ("cumulated", "wilder", "on_balance", "anchored", "adaptive", "parabolic", "trend")
 SPANS = ("mean_deviation", "covariance", "percent_rank", "argmax", "argmin")
 OPERATIONS = {name: np.int64(i) for i, name in enumerate(NAMES)}
 
@@ -29,6 +30,8 @@ def compute(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, firs
         return out
     if name in SPANS:
         _span(runtime, name, inputs, n, first + COMPUTED[name].warmup(params), length, out)
+    elif name in RECURRENCES:
+        _recur(runtime, name, inputs, n, first, params, out)
     elif name in OPERATIONS:
         _element(runtime, name, inputs, n, first, params, out)
     else:
@@ -42,6 +45,13 @@ def _element(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, fir
     back = int(params[0]) if name == "lag" else 0
     begin = np.int64(first + back)
     runtime.launch("elementwise", n, OPERATIONS[name], x, y, z, np.int64(n), np.float64(a), np.float64(b), begin, np.int64(back), out)
+
+
+def _recur(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, first: int, params: tuple[float, ...], out: Array) -> None:
+    x, y, z = (*inputs, inputs[0], inputs[0])[:3]
+    a, b = (*params, 0.0, 0.0)[:2]
+    op, begin = np.int64(RECURRENCES.index(name)), np.int64(first + COMPUTED[name].warmup(params))
+    runtime.launch("recur", n, op, x, y, z, np.int64(n), np.int64(first), begin, np.float64(a), np.float64(b), out)
 
 
 def _span(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, begin: int, length: int, out: Array) -> None:
@@ -82,6 +92,10 @@ def _ema(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length
     _smooth(runtime, RAW, inputs * 3, n, first, length, 2.0 / (length + 1), out)
 
 
+def _rma(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
+    _smooth(runtime, RAW, inputs * 3, n, first, length, 1.0 / length, out)
+
+
 def _rsi(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, length: int, out: Array) -> None:
     falls = runtime.empty(n, np.float64)
     _smooth(runtime, RISES, inputs * 3, n, first + 1, length, 1.0 / length, out)
@@ -115,6 +129,7 @@ def _windows(n: int, first: int, length: int) -> int:
 FORMULAS: dict[str, Formula] = {
     "sma": _sma,
     "ema": _ema,
+    "rma": _rma,
     "late_ema": _ema,
     "wma": _wma,
     "rsi": _rsi,

@@ -10,7 +10,7 @@ from math import isfinite
 from numbers import Real
 
 from gpubt.errors import ConfigError, accepted
-from gpubt.indicators import averages, channels, compounds, oscillators, statistics
+from gpubt.indicators import averages, channels, compounds, oscillators, statistics, trends
 from gpubt.indicators.definition import BEFORE_LAST, ONE_LENGTH, TALIB, Definition, Parameter, Warmup, length
 from gpubt.indicators.elements import ELEMENTS, NO_BARS
 from gpubt.indicators.series import NAMES, Series
@@ -23,6 +23,11 @@ _ALL = (
     Definition(
         "ema", 1, (length(),), BEFORE_LAST, "exponential moving average",
         "y = y' + 2 / (length + 1) * (x - y'), seeded with the mean of the first `length` values", f"{TALIB} EMA",
+    ),
+    Definition(
+        "rma", 1, (length(),), BEFORE_LAST, "Wilder's moving average",
+        "y = y' + (x - y') / length, seeded with the mean of the first `length`",
+        "J. Welles Wilder, New Concepts in Technical Trading Systems (1978)",
     ),
     Definition(
         "wma", 1, (length(),), BEFORE_LAST, "weighted moving average",
@@ -53,10 +58,10 @@ _ALL = (
 
 _BASIC: dict[str, Definition] = {definition.name: definition for definition in (*_ALL, *statistics.BASIC)}
 COMPOUNDS: dict[str, Definition] = {
-    definition.name: definition for part in (compounds, averages, oscillators, channels, statistics) for definition in part.ALL
+    definition.name: definition for part in (compounds, averages, oscillators, channels, statistics, trends) for definition in part.ALL
 }
 DEFINITIONS = _BASIC | COMPOUNDS  # what a strategy can name
-COMPUTED = _BASIC | ELEMENTS  # what a backend computes
+COMPUTED = _BASIC | ELEMENTS | {definition.name: definition for definition in trends.ELEMENTS}  # what a backend computes
 MEASURES = {"since": NO_BARS, "count": BEFORE_LAST}  # the same of series that are made from a rule: their warm-up
 _WARMUPS = {name: definition.warmup for name, definition in COMPUTED.items()} | MEASURES
 

@@ -29,6 +29,7 @@ _ALL = (
     Definition("linear", 1, (_number("k", "factor"), _number("c", "added")), NO_BARS, "line", "k * x + c", "arithmetic"),
     Definition("over", 1, (_number("c", "divisor"),), NO_BARS, "quotient", "x / c", "arithmetic"),
     Definition("ratio", 2, (), NO_BARS, "quotient of series", "x / y; 0 where y is 0", "arithmetic"),
+    Definition("efficiency", 2, (), NO_BARS, "share of y that x is", "x / y, at most 1; 1 where y is 0", "TA-Lib KAMA"),
     Definition("magnitude", 1, (), NO_BARS, "absolute value", "|x|", "arithmetic"),
     Definition("larger", 2, (), NO_BARS, "the larger", "y where x < y, else x; NaN where either is", "arithmetic"),
     Definition("smaller", 2, (), NO_BARS, "the smaller", "y where y < x, else x; NaN where either is", "arithmetic"),

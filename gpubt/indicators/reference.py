@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.indicators.definitions import COMPUTED
+from gpubt.indicators.recurrences import RECURRENCES
 from gpubt.indicators.spans import SPANS
 
 BLOCK = 1024  # values of a recurrence that are scanned from zero before the carried value enters
@@ -29,7 +30,8 @@ def compute(name: str, inputs: tuple[NDArray[Any], ...], first: int, params: tup
     begin = first + COMPUTED[name].warmup(params)
     if begin < len(out):
         values = [np.asarray(x, np.float64)[first:].tolist() for x in inputs]
-        out[begin:] = ELEMENTS[name](values, params) if name in ELEMENTS else FORMULAS[name](values, int(params[0]))
+        wide = ELEMENTS.get(name) or RECURRENCES.get(name)
+        out[begin:] = wide(values, params) if wide else FORMULAS[name](values, int(params[0]))
     return out
 
 
@@ -153,6 +155,7 @@ def _roc(values: list[Values], n: int) -> Values:
 FORMULAS: dict[str, Callable[[list[Values], int], Values]] = {
     "sma": _sma,
     "ema": _ema,
+    "rma": lambda values, n: _smooth(values[0], n, 1.0 / n, anchored=True),
     "wma": _wma,
     "rsi": _rsi,
     "atr": _atr,
@@ -177,6 +180,7 @@ ELEMENTS: dict[str, Callable[[list[Values], Params], Values]] = {
     "linear": lambda values, params: [params[0] * x + params[1] for x in values[0]],
     "over": lambda values, params: [x / params[0] for x in values[0]],
     "ratio": lambda values, params: [x / y if y != 0.0 else 0.0 for x, y in zip(*values, strict=True)],
+    "efficiency": lambda values, params: [1.0 if y <= x or y == 0.0 else x / y for x, y in zip(*values, strict=True)],
     "magnitude": lambda values, params: [abs(x) for x in values[0]],
     "lag": lambda values, params: values[0][: len(values[0]) - int(params[0])],
     "stochastic": _stochastic,

@@ -10,7 +10,7 @@ from gpubt.backends.kernels.bits import OPTIONS
 
 Floats = NDArray[np.float64]
 
-PLUS, TIMES, LINEAR, OVER, MAGNITUDE, LAG, STOCHASTIC, LARGER, SMALLER, RATIO = range(10)
+PLUS, TIMES, LINEAR, OVER, MAGNITUDE, LAG, STOCHASTIC, LARGER, SMALLER, RATIO, EFFICIENCY = range(11)
 
 
 @njit(**OPTIONS)
@@ -38,6 +38,10 @@ def _part(op: int, x: Floats, y: Floats, z: Floats, a: float, b: float, out: Flo
         for i in range(count):
             quotient = x[i] / y[i]
             out[i] = quotient if y[i] != 0.0 else 0.0
+    elif op == EFFICIENCY:
+        for i in range(count):
+            share = x[i] / y[i]
+            out[i] = 1.0 if y[i] <= x[i] or y[i] == 0.0 else share
     elif op == LARGER:
         for i in range(count):
             out[i] = y[i] if x[i] < y[i] else x[i] if x[i] >= y[i] else np.nan

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.kernels import elements, spans
+from gpubt.backends.kernels import elements, recurrences, spans
 from gpubt.backends.kernels.smoothing import RANGES, RAW, RISES, smooth
 from gpubt.backends.kernels.weighted import window_weighted
 from gpubt.backends.kernels.windows import change, window_deviation, window_extreme, window_mean
@@ -30,8 +30,18 @@ OPERATIONS = {
     "larger": elements.LARGER,
     "smaller": elements.SMALLER,
     "ratio": elements.RATIO,
+    "efficiency": elements.EFFICIENCY,
 }
 
+RECURRENCES = {
+    "cumulated": recurrences.CUMULATED,
+    "wilder": recurrences.WILDER,
+    "on_balance": recurrences.ON_BALANCE,
+    "anchored": recurrences.ANCHORED,
+    "adaptive": recurrences.ADAPTIVE,
+    "parabolic": recurrences.PARABOLIC,
+    "trend": recurrences.TREND,
+}
 SPANS = {
     "mean_deviation": spans.DEVIATION,
     "covariance": spans.PRODUCT,
@@ -52,6 +62,10 @@ def compute(name: str, inputs: tuple[NDArray[Any], ...], first: int, params: tup
     out[:begin] = np.nan
     if name in SPANS:
         spans.span(SPANS[name], arrays[0], arrays[-1], begin, int(params[0]), threads, out)
+    elif name in RECURRENCES:
+        x, y, z = (*arrays, arrays[0], arrays[0])[:3]
+        a, b = (*map(float, params), 0.0, 0.0)[:2]
+        recurrences.recur(RECURRENCES[name], x, y, z, first, a, b, out)
     elif name in OPERATIONS:
         _element(name, arrays, begin, params, threads, out)
     else:
@@ -77,6 +91,8 @@ def _indicator(name: str, arrays: tuple[Floats, ...], first: int, params: tuple[
         change(x, first, n, threads, out)
     elif name == "wma":
         window_weighted(x, first, n, threads, out)
+    elif name == "rma":
+        smooth(RAW, x, x, x, first, n, 1.0 / n, threads, out)
     elif name in ("ema", "late_ema"):
         smooth(RAW, x, x, x, first + int(sum(params[1:])), n, 2.0 / (n + 1), threads, out)
     elif name == "rsi":
