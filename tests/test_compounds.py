@@ -162,7 +162,7 @@ def test_indicators_over_arithmetic(text: str) -> None:
 
 def test_arithmetic_that_repeats_without_bound_is_refused() -> None:
     names = {"a": parse_number("close", {})}
-    with pytest.raises(ConfigError, match=r"an indicator of 3.. parts with names written out, at most 200"):
+    with pytest.raises(ConfigError, match=r"an indicator of 1... parts with names written out, at most 1000"):
         for _ in range(12):
             names["a"] = parse_number("sma(a + a, 2)", names)
 

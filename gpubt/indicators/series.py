@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,14 @@ class Series:
     inputs: tuple[Series, ...] = ()
     params: tuple[float, ...] = ()
     condition: Condition | None = None
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Kept: series are keys, and what an indicator is made of is hashed with it."""
+        return hash((self.name, self.inputs, self.params))
 
     @property
     def is_column(self) -> bool:

@@ -6,7 +6,7 @@ from gpubt.errors import ConfigError
 from gpubt.indicators.series import Series
 from gpubt.strategy.expr import Absolute, Arithmetic, Load, Negate, Number, Numeric
 
-PARTS = 200  # series that one series may be written with: names repeat what they stand for, so that short texts can grow without bound
+PARTS = 1_000  # series that one series may be written with: names repeat what they stand for, so that short texts can grow without bound
 LARGER = {"max": "larger", "min": "smaller"}
 
 
