@@ -22,10 +22,24 @@ if TYPE_CHECKING:
     from gpubt.strategy.python import Param, Rules, Strategy, params
 
 __version__ = "0.1.0"
-__all__ = ["Bars", "Config", "Param", "Rules", "RunResult", "Strategy", "__version__", "params", "run", "run_sweep"]
+__all__ = [
+    "Bars",
+    "Config",
+    "Param",
+    "Rules",
+    "RunResult",
+    "Strategy",
+    "__version__",
+    "indicator",
+    "params",
+    "recurrence",
+    "run",
+    "run_sweep",
+]
 
 # imported on first use: `import gpubt` loads neither Arrow nor numba
 _HOMES = {"Bars": "gpubt.data.bars", "Config": "gpubt.config", "RunResult": "gpubt.records.result"}
+_HOMES |= dict.fromkeys(("indicator", "recurrence"), "gpubt.indicators.user")
 _HOMES |= dict.fromkeys(("Param", "Rules", "Strategy", "params"), "gpubt.strategy.python")
 
 

@@ -378,6 +378,8 @@ class Config:
     memory: Memory = field(default_factory=Memory)
     profile: Profile = field(default_factory=Profile)
     equity: str = "returns"  # what equity.parquet holds: a row a return period, or a row a bar
+    plugins: list[str] = field(default_factory=list)  # Python that registers indicators: files, modules, entry points
+    plugin_digests: list[str] = field(default_factory=list)  # of their sources, filled in; code with another digest is refused
     report: bool = False  # whether the run folder gets report.html, as `gpubt report` makes it
     seed: int = 42
     deterministic: bool = True

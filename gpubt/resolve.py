@@ -17,6 +17,11 @@ def resolve(config: Config) -> Config:
 
     A kind of stop, target or size that the user sets replaces the strategy's kind. Idempotent.
     """
+    if config.plugins:
+        from gpubt.indicators.plugins import load_plugins
+
+        places, digests = load_plugins(config.plugins, config.plugin_digests)
+        config = replace(config, plugins=places, plugin_digests=digests)
     strategy = _strategy(config.strategy)
     at_open = config.entry.at == "next_open" or config.entry.order in RESTING
     resolved = replace(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpubt.indicators import user
 from gpubt.indicators.definitions import MEASURES
 from gpubt.phases import part
 from gpubt.simulate import layout
@@ -141,6 +142,8 @@ class Backend(ABC):
         those of `MEASURES` is the condition, which reads `inputs`."""
         n = len(inputs[0])
         with part(f"indicator {name}", 8 * n * (len(inputs) + 1), bars=n):
+            if name in user.OWN:  # on the host for every backend
+                return self.place(user.compute(name, tuple(map(self.fetch, inputs)), first, params))
             if name in MEASURES:
                 return self._measure(name, self._held(params[0], inputs, n), n, min(first, n), params[1:])
             return self._indicator(name, inputs, first, params)

@@ -16,6 +16,7 @@ from typing import Any
 from gpubt.errors import ConfigError, DataError, accepted
 from gpubt.indicators.definitions import first_input
 from gpubt.indicators.series import Series
+from gpubt.indicators.user import OWN
 
 Array = Any  # numpy.ndarray or a device array: `nbytes`, `dtype` and a length are all that is used
 Compute = Callable[[str, tuple[Array, ...], int, tuple[Any, ...]], Array]
@@ -79,7 +80,7 @@ class IndicatorCache:
     def prepare(self, wanted: Iterable[Series], together: Callable[[list[Callable[[], Array]]], list[Array]]) -> None:
         """Compute those of `wanted` that are not there, the ones over columns `together`, as far as they fit the budget."""
         missing = [one for one in wanted if not one.is_column and self.key(one) not in self._kept]
-        plain = [one for one in missing if all(each.is_column for each in one.inputs)]
+        plain = [one for one in missing if one.name not in OWN and all(each.is_column for each in one.inputs)]
         size = 8 * self._bars
         if len(plain) * size <= self._budget:
             self._make_room(len(plain) * size)

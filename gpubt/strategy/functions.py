@@ -149,3 +149,8 @@ INDICATORS: dict[str, Function] = {name: _indicator(definition) for name, defini
 RULES: dict[str, Function] = {function.name: function for function in _ALL}
 CANDLES: dict[str, Function] = {name: _candle(pattern) for name, pattern in PATTERNS.items()}
 FUNCTIONS: dict[str, Function] = INDICATORS | RULES | CANDLES
+
+
+def add_indicator(definition: Definition) -> None:
+    """Make a user's indicator a word of the language."""
+    INDICATORS[definition.name] = FUNCTIONS[definition.name] = _indicator(definition)
