@@ -148,7 +148,7 @@ def _inputs(config: Config, digests: Digests) -> tuple[Bars, Inputs]:
     """The bars of the run, read again, and its signals and levels, computed again. Raises DataError where the bars have changed."""
     from gpubt.backends.cpu import CpuBackend
     from gpubt.data.load import load, select
-    from gpubt.indicators.cache import IndicatorCache, Passes
+    from gpubt.indicators.cache import Passes, cache_of
     from gpubt.simulate.entries import load_entries
     from gpubt.simulate.inputs import calendars
     from gpubt.simulate.parameters import parameters, rungs
@@ -163,7 +163,8 @@ def _inputs(config: Config, digests: Digests) -> tuple[Bars, Inputs]:
             raise DataError(f"the bars are no longer those of the run: {name} {str(mine)[:16]}, then {then[:16]}")
     backend = CpuBackend(config.backend.threads)
     market = backend.upload(loaded.columns)
-    cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))
+    budget = int(config.cache.budget_mib * 2**20)
+    cache = cache_of(backend, market.columns, bars, report.digest, config.data.timezone, budget)
     fetch = Passes(cache, planned.passes(), nullcontext)
     masks = calendars(config, bars, backend)
     if planned.program:

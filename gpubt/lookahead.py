@@ -52,14 +52,14 @@ def signals_of(config: Config, bars: Bars, backend: Backend | None = None) -> Si
     """The signals and levels of `config` over exactly these bars, on the host; `backend`: the CPU unless given. Raises GpubtError."""
     from gpubt.backends.cpu import CpuBackend
     from gpubt.data.load import load, select
-    from gpubt.indicators.cache import IndicatorCache, Passes
+    from gpubt.indicators.cache import Passes, cache_of
     from gpubt.strategy.plan import plan
 
     backend, planned, config = backend or CpuBackend(config.backend.threads), plan(config), _of_bars(config)
     loaded = load(config, select(config, bars), planned.columns)
     market = backend.upload(loaded.columns)
     budget = int(config.cache.budget_mib * 2**20)
-    cache = IndicatorCache(backend.indicator, market.columns, loaded.report.digest, backend.device, budget)
+    cache = cache_of(backend, market.columns, loaded.bars, loaded.report.digest, config.data.timezone, budget)
     fetch = Passes(cache, planned.passes(), nullcontext)
     read = {str(one): backend.fetch(cache.get(one)) for step in planned.passes() for one in step if not one.is_column}
     masks: Mapping[str, Any] = {}

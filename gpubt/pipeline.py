@@ -74,7 +74,7 @@ def run_one(
     from gpubt.backends import get_backend
     from gpubt.data.load import load, select
     from gpubt.data.threads import aside
-    from gpubt.indicators.cache import IndicatorCache, Passes
+    from gpubt.indicators.cache import Passes, cache_of
     from gpubt.memory import HostPeak
     from gpubt.metrics import account
     from gpubt.phases import Phases, profiler
@@ -105,7 +105,8 @@ def run_one(
         market = backend.upload(loaded.columns, detail)
     making = partial(phase, "indicators", device=backend, bars=bars.n)
     with making():
-        cache = IndicatorCache(backend.indicator, market.columns, report.digest, backend.device, int(config.cache.budget_mib * 2**20))
+        budget = int(config.cache.budget_mib * 2**20)
+        cache = cache_of(backend, market.columns, bars, report.digest, config.data.timezone, budget)
         fetch = Passes(cache, planned.passes(), making)
     entries = None
     with phase("scan", device=backend, bars=bars.n):

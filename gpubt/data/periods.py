@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +29,7 @@ def period_ends(time: NDArray[np.int64], frequency: str, timezone: str) -> NDArr
     n = len(time)
     if frequency == "bar" or n == 0:
         return np.arange(n, dtype=np.int64)
-    starts = _day_starts(int(time[0]), int(time[-1]), zone(timezone, "data.timezone"))
+    starts = day_starts(int(time[0]), int(time[-1]), timezone)
     firsts = np.searchsorted(time, starts)
     return np.unique(np.append(firsts[firsts > 0], n)).astype(np.int64) - 1
 
@@ -56,11 +54,12 @@ def day_numbers(time: NDArray[np.int64], timezone: str) -> NDArray[np.int64]:
     return np.array([(int(t) + offset_at(int(t), where)) // DAY for t in time], np.int64)
 
 
-def _day_starts(first: int, last: int, where: tzinfo) -> NDArray[np.int64]:
+def day_starts(first: int, last: int, timezone: str) -> NDArray[np.int64]:
     """When the local days after the first one begin (nanoseconds UTC), up to `last`.
 
     A day begins once: where the clock is set back over midnight, the hour that repeats belongs to the day that has begun.
     """
+    where = zone(timezone, "data.timezone")
     starts: list[int] = []
     latest: int | None = None
     for begin, end, offset in offsets(first, last, where):

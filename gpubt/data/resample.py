@@ -72,17 +72,22 @@ class Resampled(Wrapper):
         if step > 0 and self.duration % step:
             short = duration_text(step)
             raise ConfigError(f"data.resample must be a multiple of the bars' {short}, got {duration_text(self.duration)}")
-        rows = _firsts(np.maximum.accumulate(times), self.duration)
+        rows = firsts(np.maximum.accumulate(times), self.duration)
         return rows, np.maximum.accumulate(times[rows] // self.duration * self.duration)
 
 
 def resample(bars: Bars, duration: int) -> Bars:
     """`bars`, in order of time, as bars of `duration` nanoseconds."""
-    rows = _firsts(bars.time, duration)
+    rows = firsts(bars.time, duration)
+    return joined(bars, rows, bars.time[rows] // duration * duration)
+
+
+def joined(bars: Bars, rows: NDArray[np.int64], begins: NDArray[np.int64]) -> Bars:
+    """One bar for each stretch of rows that begins at one of `rows`; `begins` are their times."""
     lasts = np.append(rows[1:], bars.n) - 1
     return Bars(
         bars.symbol,
-        bars.time[rows] // duration * duration,
+        begins,
         bars.open[rows],
         np.maximum.reduceat(bars.high, rows),
         np.minimum.reduceat(bars.low, rows),
@@ -91,7 +96,7 @@ def resample(bars: Bars, duration: int) -> Bars:
     )
 
 
-def _firsts(times: NDArray[np.int64], duration: int) -> NDArray[np.int64]:
+def firsts(times: NDArray[np.int64], duration: int) -> NDArray[np.int64]:
     """The first row of each stretch of rows within one multiple of the duration."""
     number = times // duration
     return np.flatnonzero(np.concatenate([[True], number[1:] != number[:-1]])).astype(np.int64)

@@ -11,12 +11,17 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gpubt.errors import ConfigError, DataError, accepted
 from gpubt.indicators.definitions import first_input
+from gpubt.indicators.framed import Frames, frame_name
 from gpubt.indicators.series import Series
 from gpubt.indicators.user import OWN
+
+if TYPE_CHECKING:
+    from gpubt.backends.base import Backend
+    from gpubt.data.bars import Bars
 
 Array = Any  # numpy.ndarray or a device array: `nbytes`, `dtype` and a length are all that is used
 Compute = Callable[[str, tuple[Array, ...], int, tuple[Any, ...]], Array]
@@ -32,9 +37,11 @@ class IndicatorCache:
     against the budget.
     """
 
-    def __init__(self, compute: Compute, columns: Mapping[str, Array], dataset: str, device: str, budget_bytes: int) -> None:
+    def __init__(
+        self, compute: Compute, columns: Mapping[str, Array], dataset: str, device: str, budget_bytes: int, frames: Frames | None = None
+    ) -> None:
         self._compute, self._columns = compute, columns
-        self._dataset, self._device = dataset, device
+        self._dataset, self._device, self._frames = dataset, device, frames
         self._budget = budget_bytes
         self._kept: OrderedDict[Key, Array] = OrderedDict()  # least recently used first
         self._in_use: list[Key] = []  # inputs of the computations in flight, the innermost last
@@ -80,7 +87,7 @@ class IndicatorCache:
     def prepare(self, wanted: Iterable[Series], together: Callable[[list[Callable[[], Array]]], list[Array]]) -> None:
         """Compute those of `wanted` that are not there, the ones over columns `together`, as far as they fit the budget."""
         missing = [one for one in wanted if not one.is_column and self.key(one) not in self._kept]
-        plain = [one for one in missing if one.name not in OWN and all(each.is_column for each in one.inputs)]
+        plain = [one for one in missing if one.name not in OWN and frame_name(one) is None and all(each.is_column for each in one.inputs)]
         size = 8 * self._bars
         if len(plain) * size <= self._budget:
             self._make_room(len(plain) * size)
@@ -96,7 +103,7 @@ class IndicatorCache:
             self.get(one)
 
     def _computed_from(self, series: Series, inputs: tuple[Array, ...]) -> Array:
-        return self._compute(series.name, inputs, first_input(series), series.arguments)
+        return self._compute(series.name, inputs, first_input(series, self._frames.first if self._frames else None), series.arguments)
 
     def retain(self, needed: Iterable[Series]) -> None:
         """Let go of every array but those of `needed`, and of what those will be computed from that are not there yet."""
@@ -125,6 +132,8 @@ class IndicatorCache:
     def _make(self, series: Series) -> Array:
         """Compute `series`; its inputs stay until it is done, even where they have to be computed first."""
         held = len(self._in_use)
+        if frame_name(series) is not None:
+            return self._seen(series)
         try:
             inputs = []
             for one in series.inputs:
@@ -136,6 +145,18 @@ class IndicatorCache:
             self._seconds += perf_counter() - begin
         finally:
             del self._in_use[held:]
+        self._computed.append(str(series))
+        self._peak = max(self._peak, self._bytes + array.nbytes)
+        return array
+
+    def _seen(self, series: Series) -> Array:
+        """A series of a timeframe, row by row."""
+        if self._frames is None:
+            raise ConfigError(f"{series}: timeframes are not known here")
+        self._make_room(8 * self._bars)
+        begin = perf_counter()
+        array = self._frames.values(series)
+        self._seconds += perf_counter() - begin
         self._computed.append(str(series))
         self._peak = max(self._peak, self._bytes + array.nbytes)
         return array
@@ -179,3 +200,13 @@ class Passes:
                 arrays.append(self._cache.get(one))
                 self._cache.retain(needed)
             return arrays
+
+
+def cache_of(backend: Backend, columns: Mapping[str, Array], bars: Bars, dataset: str, timezone: str, budget_bytes: int) -> IndicatorCache:
+    """The cache of `bars`, whose `columns` are where the backend computes; and their timeframes."""
+    make = partial(_cache_of_frame, backend, dataset, budget_bytes)
+    return IndicatorCache(backend.indicator, columns, dataset, backend.device, budget_bytes, Frames(bars, timezone, backend, make))
+
+
+def _cache_of_frame(backend: Backend, dataset: str, budget_bytes: int, columns: Mapping[str, Array]) -> IndicatorCache:
+    return IndicatorCache(backend.indicator, columns, dataset, backend.device, budget_bytes)

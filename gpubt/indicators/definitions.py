@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import isfinite
 from numbers import Real
 
@@ -112,13 +113,17 @@ def _count(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def first_valid(series: Series) -> int:
-    """The index of the first value that is not warm-up: 0 for a column."""
+def first_valid(series: Series, seen: Callable[[Series], int] | None = None) -> int:
+    """The index of the first value that is not warm-up: 0 for a column. `seen` tells it of a series of a timeframe, whose first value
+    depends on the bars; without, they count as there from the first bar on."""
     if series.is_column:
         return 0
-    return first_input(series) + _WARMUPS[series.name](series.params)
+    if series.name.startswith("tf:"):
+        return 0 if seen is None else seen(series)
+    return first_input(series, seen) + _WARMUPS[series.name](series.params)
 
 
-def first_input(series: Series) -> int:
+def first_input(series: Series, seen: Callable[[Series], int] | None = None) -> int:
     """The index of the first bar on which everything that an indicator reads is there."""
-    return series.condition.first(first_valid) if series.condition else max(map(first_valid, series.inputs))
+    known = partial(first_valid, seen=seen)
+    return series.condition.first(known) if series.condition else max(map(known, series.inputs))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from gpubt.indicators.definitions import DEFINITIONS, Definition, series
+from gpubt.indicators.framed import framed
 from gpubt.indicators.series import Series
 from gpubt.strategy.candles import PATTERNS, Pattern
 from gpubt.strategy.computed import as_series, checked
@@ -84,6 +85,19 @@ def _crosses_below(a: Numeric, b: Numeric, reading: str) -> Rule:
     return both(compare("<", a, b), delayed(compare(">" if reading == "strict" else ">=", a, b), 1))
 
 
+AT = "at"
+
+
+def _at(x: Numeric) -> Expression:
+    return Load(as_series(x))
+
+
+def in_frame(expr: Expression, frame: str) -> Expression:
+    """An indicator of a timeframe. Raises ConfigError."""
+    assert isinstance(expr, Load)
+    return Load(checked(framed(expr.series, frame)), expr.shift)
+
+
 def _shift(x: Any, n: int) -> Expression:
     return delayed(x, n) if isinstance(x, Rule) else lagged(x, n)
 
@@ -133,6 +147,7 @@ _ALL = (
     Function("rising", _STEPS, _rising, "rule: each of the last `n` steps goes strictly up"),
     Function("falling", _STEPS, _falling, "rule: each of the last `n` steps goes strictly down"),
     Function("between", _BETWEEN, _between, "rule: `low <= x <= high`"),
+    Function(AT, (Argument("x", "series"),), _at, 'number: `x` of the longer bars of a timeframe, as `at(high, tf="1d")`'),
     Function("abs", (Argument("x", "number"),), absolute, "number: without its sign"),
     Function("max", _NUMBERS, partial(arithmetic, "max"), "number: the larger, NaN where either is"),
     Function("min", _NUMBERS, partial(arithmetic, "min"), "number: the smaller, NaN where either is"),

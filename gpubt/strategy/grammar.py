@@ -34,7 +34,7 @@ from gpubt.strategy.expr import (
     size,
     stack_depth,
 )
-from gpubt.strategy.functions import FUNCTIONS, KINDS, LONGEST, READINGS, Argument, Function
+from gpubt.strategy.functions import AT, FUNCTIONS, INDICATORS, KINDS, LONGEST, READINGS, Argument, Function, in_frame
 
 LENGTH = 2000  # characters of one text
 LEVELS = 64  # of one tree, so that no walk over it comes near Python's recursion limit
@@ -236,11 +236,26 @@ class _Parser:
             hint = "; it is a value, leave the parentheses out" if known else _near(name, FUNCTIONS, (*NAMES, SESSION))
             self.fail(node, f"{'not a function,' if known else 'unknown function'} {name!r}", hint)
         function = FUNCTIONS[name]
+        frame = self._frame(function, node)
         values = [self._argument(argument, function, given) for argument, given in self._bind(function, node)]
         try:
-            return function.build(*values)
+            return function.build(*values) if frame is None else in_frame(function.build(*values), frame)
         except ConfigError as error:
             self.fail(node, str(error))
+
+    def _frame(self, function: Function, node: ast.Call) -> str | None:
+        """The timeframe of a call, which is taken out of its arguments."""
+        found = next((keyword for keyword in node.keywords if keyword.arg == "tf"), None)
+        if found is None:
+            if function.name == AT:
+                self.fail(node, f'{AT}() needs a timeframe, such as {AT}(high, tf="1d")')
+            return None
+        if function.name not in (*INDICATORS, AT):
+            self.fail(found, f"{function.name}() has no timeframe; give it to the indicators inside")
+        if not isinstance(found.value, ast.Constant) or not isinstance(found.value.value, str):
+            self.fail(found, 'tf must be a text such as "1h" or "1d"')
+        node.keywords.remove(found)
+        return found.value.value
 
     def _bind(self, function: Function, node: ast.Call) -> list[tuple[Argument, ast.AST | None]]:
         """Each argument of `function` with the node given for it, or None for its default."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.backends.base import Batch, Inputs, Sets
-from gpubt.indicators.cache import IndicatorCache
+from gpubt.indicators.cache import cache_of
 from gpubt.metrics.account import periods
 from gpubt.simulate.inputs import calendars
 
@@ -34,7 +34,8 @@ class Engine:
         self.bars = bars = data.bars
         with self._phase("transfer"):
             self.market = backend.upload(data.columns, data.detail)
-        self.cache = IndicatorCache(backend.indicator, self.market.columns, data.report.digest, backend.device, shares.indicators)
+        zone = prepared.config.data.timezone
+        self.cache = cache_of(backend, self.market.columns, bars, data.report.digest, zone, shares.indicators)
         self._calendars: dict[str, dict[str, Array]] = {}
         self.use(prepared)
         self.periods = periods(bars, self.config)
