@@ -65,6 +65,7 @@ class Data:
     start: str | None = None  # first bar at or after this time (UTC unless it names an offset)
     end: str | None = None  # bars before this time
     timezone: str = "UTC"  # where days begin, for daily returns
+    others: dict[str, Any] = field(default_factory=dict)  # {btc: {symbol: BTC}}: other symbols that rules may read, as btc.close
     validation: Validation = field(default_factory=Validation)
     synthetic: Synthetic = field(default_factory=Synthetic)
 

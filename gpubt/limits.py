@@ -156,6 +156,10 @@ def check(config: Config, changed: Collection[str] | None = None) -> None:
                 _at_most_one(config, prefix + key, kinds)
         _at_most_one(config, prefix + "sizing", SIZES)
         _check_ladder(value_at(config, prefix + "exits.target").ladder, prefix + "exits.target.ladder")
+    if config.data.others:
+        from gpubt.data.others import check_others
+
+        check_others(config.data.others)
     for key in ("costs.funding", "costs.borrow"):
         _at_most_one(config, key, ("annual", "per_bar"))
 

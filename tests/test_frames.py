@@ -80,9 +80,9 @@ def test_each_row_sees_what_has_ended(seed: int, name: str, zone: str) -> None:
 
 
 RULES = {
-    "hour": ('crosses_above(close, ema(close, 5, tf="1h"))', 'close < at(low, tf="1h")'),
-    "day": ('close > at(high, tf="1d") and rsi(close, 3, tf="4h") < 70', 'close < sma((high + low) / 2, 3, tf="1d")'),
-    "over": ('sma(ema(close, 3, tf="1h"), 4) > shift(ema(close, 3, tf="1h"), 2)', 'since(close > at(shift(high, 1), tf="1d")) > 40'),
+    "hour": ('crosses_above(close, ema(close, 5, tf="1h"))', 'close < bar(low, tf="1h")'),
+    "day": ('close > bar(high, tf="1d") and rsi(close, 3, tf="4h") < 70', 'close < sma((high + low) / 2, 3, tf="1d")'),
+    "over": ('sma(ema(close, 3, tf="1h"), 4) > shift(ema(close, 3, tf="1h"), 2)', 'since(close > bar(shift(high, 1), tf="1d")) > 40'),
 }
 
 
@@ -126,8 +126,8 @@ def test_a_row_of_a_sweep_is_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("close > ema(close, 5, tf=hour)", 'tf must be a text such as "1h" or "1d" at column 23'),
         ('close > ema(ema(close, 5, tf="1h"), 3, tf="1d")', 'a timeframe inside tf="1d"; write each on its own'),
         ('rising(close, 3, tf="1h")', r"rising\(\) has no timeframe; give it to the indicators inside at column 18"),
-        ("close > at(high)", r'at\(\) needs a timeframe, such as at\(high, tf="1d"\) at column 9'),
-        ('close > at(hour, tf="1d")', 'tf="1d" has open, high, low, close, volume, and not hour'),
+        ("close > bar(high)", r'bar\(\) needs a timeframe, such as bar\(high, tf="1d"\) at column 9'),
+        ('close > bar(hour, tf="1d")', 'tf="1d" has open, high, low, close, volume, and not hour'),
     ],
 )
 def test_mistakes_have_a_caret(text: str, message: str) -> None:

@@ -35,17 +35,18 @@ class Rows:
 @dataclass(frozen=True)
 class Loaded:
     """Validated bars, what validation says of them, the finer bars of `sim.detail.path` (None: there are none), and the columns that rules
-    read of the clock."""
+    read of the clock and of other symbols."""
 
     bars: Bars
     report: DataReport
     detail: Detail | None
     clock: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    others: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, NDArray[Any]]:
         """What backends compute with, by name: float64, shape (n,)."""
-        return {name: column for name, column in self.bars.columns().items() if name != "time"} | dict(self.clock)
+        return {name: column for name, column in self.bars.columns().items() if name != "time"} | {**self.clock, **self.others}
 
 
 def select(config: Config, bars: Bars | None = None) -> Rows:
@@ -55,11 +56,17 @@ def select(config: Config, bars: Bars | None = None) -> Rows:
 
 
 def load(config: Config, rows: Rows, columns: Collection[str]) -> Loaded:
-    """These rows: times, prices, and `columns`, also those of the clock. Raises DataError."""
+    """These rows: times, prices, and `columns`, also those of the clock and of other symbols. Raises DataError."""
     from gpubt.data.detail import load_detail
     from gpubt.data.moments import clock_columns
 
     read = rows.source.read(rows.lo, rows.hi, columns)
     bars, report = validate(read, rows.lo, rows.hi, config.data.validation, rows.source.findings)
     detail = load_detail(config, bars) if config.sim.detail.path is not None else None
-    return Loaded(bars, report, detail, clock_columns(bars.time, columns, config))
+    clock = clock_columns(bars.time, columns, config)
+    if not any("." in name for name in columns):
+        return Loaded(bars, report, detail, clock)
+    from gpubt.data.others import with_others
+
+    others, report = with_others(config, bars, report, columns)
+    return Loaded(bars, report, detail, clock, others)

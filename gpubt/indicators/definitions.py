@@ -89,7 +89,7 @@ def series(name: str, inputs: Sequence[Series], params: Sequence[float]) -> Seri
 
 def _inputs(definition: Definition, given: tuple[Series, ...], call: str) -> tuple[Series, ...]:
     for one in given:
-        if one.is_column and one.name not in NAMES:
+        if one.is_column and one.name not in NAMES and "." not in one.name:
             raise ConfigError(f"{call}: unknown column {one.name!r}; {accepted(NAMES, one.name)}")
     if isinstance(definition.inputs, tuple):
         fixed = tuple(map(Series, definition.inputs))
@@ -114,11 +114,11 @@ def _count(count: int, one: str, many: str = "") -> str:
 
 
 def first_valid(series: Series, seen: Callable[[Series], int] | None = None) -> int:
-    """The index of the first value that is not warm-up: 0 for a column. `seen` tells it of a series of a timeframe, whose first value
-    depends on the bars; without, they count as there from the first bar on."""
-    if series.is_column:
+    """The index of the first value that is not warm-up: 0 for a column. `seen` tells it of a series of a timeframe or another symbol,
+    whose first value depends on the bars; without, they count as there from the first bar on."""
+    if series.is_column and "." not in series.name:
         return 0
-    if series.name.startswith("tf:"):
+    if series.is_column or series.name.startswith("tf:"):
         return 0 if seen is None else seen(series)
     return first_input(series, seen) + _WARMUPS[series.name](series.params)
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gpubt.data.others import leads
 from gpubt.errors import ConfigError
 from gpubt.indicators.definitions import first_valid
 from gpubt.indicators.series import COLUMNS, Series
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Array, Backend
-    from gpubt.data.bars import Bars
     from gpubt.data.frames import Frame
+    from gpubt.data.load import Loaded
     from gpubt.indicators.cache import IndicatorCache
 
 MARK = "tf:"
@@ -48,12 +49,15 @@ def frames_in(series: Series) -> bool:
 class Frames:
     """The timeframes over one set of bars, each with a cache of its own, made when they are first asked for."""
 
-    def __init__(self, bars: Bars, timezone: str, backend: Backend, make: Callable[[dict[str, Array]], IndicatorCache]) -> None:
-        self._bars, self._timezone, self._backend, self._make = bars, timezone, backend, make
+    def __init__(self, data: Loaded, timezone: str, backend: Backend, make: Callable[[dict[str, Array]], IndicatorCache]) -> None:
+        self._bars, self._leads = data.bars, leads(data.others)
+        self._timezone, self._backend, self._make = timezone, backend, make
         self._known: dict[str, tuple[Frame, IndicatorCache]] = {}
 
     def first(self, series: Series) -> int:
-        """The first row on which the series is there; the number of rows if there is none."""
+        """The first row on which the series, of a frame or of another symbol, is there; the number of rows if there is none."""
+        if series.is_column:
+            return self._leads[series.name]
         frame, _ = self._frame(series)
         return int(np.searchsorted(frame.seen, first_valid(series.inputs[0])))
 

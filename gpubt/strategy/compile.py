@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from keyword import iskeyword
 
@@ -37,9 +37,9 @@ class Signals:
 Prices = Mapping[str, tuple[str, str]]  # name: key, expression
 
 
-def compile_prices(strategy: Strategy, prices: Prices) -> dict[str, Series]:
+def compile_prices(strategy: Strategy, prices: Prices, others: Collection[str] = ()) -> dict[str, Series]:
     """The series of expressions over the strategy's names. Raises ConfigError, which names the key."""
-    return _prices(prices, _Names(strategy))
+    return _prices(prices, _Names(strategy, others))
 
 
 def _prices(prices: Prices, names: _Names) -> dict[str, Series]:
@@ -52,13 +52,14 @@ def _prices(prices: Prices, names: _Names) -> dict[str, Series]:
     return found
 
 
-def compile_strategy(strategy: Strategy, cross: str = "default", prices: Prices | None = None) -> Signals:
+def compile_strategy(strategy: Strategy, cross: str = "default", prices: Prices | None = None, others: Collection[str] = ()) -> Signals:
     """The rules of `strategy`; those of a side that `strategy.side` excludes are checked, then dropped. `cross` (one of READINGS) is
-    what makes a crossing where the rule does not say it. `prices` are expressions of levels, over the same names.
+    what makes a crossing where the rule does not say it. `prices` are expressions of levels, over the same names; `others` the
+    symbols whose columns may be read.
 
     Raises ConfigError for a text outside the grammar, names that collide or that nothing reads, circular indicators, no entry rule.
     """
-    names = _Names(strategy)
+    names = _Names(strategy, others)
     for name in strategy.indicators:
         names[name]
     rules: dict[str, Rule | None] = {}
@@ -84,7 +85,8 @@ def compile_strategy(strategy: Strategy, cross: str = "default", prices: Prices 
 class _Names(Mapping[str, Numeric]):
     """Parameters and indicators. An indicator is parsed when it is first asked for, so that they may stand in any order."""
 
-    def __init__(self, strategy: Strategy) -> None:
+    def __init__(self, strategy: Strategy, others: Collection[str] = ()) -> None:
+        self.others = others  # symbols whose columns may be read
         self.read: set[str] = set()  # parameters that some text names
         self._params = strategy.params
         self._texts = strategy.indicators

@@ -85,7 +85,7 @@ def _crosses_below(a: Numeric, b: Numeric, reading: str) -> Rule:
     return both(compare("<", a, b), delayed(compare(">" if reading == "strict" else ">=", a, b), 1))
 
 
-AT = "at"
+AT = "bar"
 
 
 def _at(x: Numeric) -> Expression:
@@ -147,7 +147,7 @@ _ALL = (
     Function("rising", _STEPS, _rising, "rule: each of the last `n` steps goes strictly up"),
     Function("falling", _STEPS, _falling, "rule: each of the last `n` steps goes strictly down"),
     Function("between", _BETWEEN, _between, "rule: `low <= x <= high`"),
-    Function(AT, (Argument("x", "series"),), _at, 'number: `x` of the longer bars of a timeframe, as `at(high, tf="1d")`'),
+    Function(AT, (Argument("x", "series"),), _at, 'number: `x` of the longer bars of a timeframe, as `bar(high, tf="1d")`'),
     Function("abs", (Argument("x", "number"),), absolute, "number: without its sign"),
     Function("max", _NUMBERS, partial(arithmetic, "max"), "number: the larger, NaN where either is"),
     Function("min", _NUMBERS, partial(arithmetic, "min"), "number: the smaller, NaN where either is"),

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any, NoReturn, TypeVar
 from warnings import catch_warnings, simplefilter
 
+from gpubt.data.others import other_name
 from gpubt.errors import ConfigError
 from gpubt.indicators.series import NAMES, SESSION, Series
 from gpubt.strategy.expr import (
@@ -150,6 +151,8 @@ class _Parser:
                 return self._literal(node)
             case ast.Name():
                 return self._name(node)
+            case ast.Attribute(value=ast.Name(id=alias)):
+                return self._other(node, alias)
             case ast.BinOp():
                 return self._arithmetic(node)
             case ast.UnaryOp(op=ast.USub()):
@@ -195,6 +198,14 @@ class _Parser:
         if node.id in FUNCTIONS:
             self.fail(node, f"{node.id!r} is a function", f"; call it: {FUNCTIONS[node.id].signature}")
         self.fail(node, f"unknown name {node.id!r}", _near(node.id, (*NAMES, SESSION, *self.names), FUNCTIONS))
+
+    def _other(self, node: ast.Attribute, alias: str) -> Numeric:
+        if alias in (*NAMES, SESSION, *self.names, *FUNCTIONS):
+            self._outside(node, node)
+        try:
+            return Load(Series(other_name(alias, node.attr, getattr(self.names, "others", ()))))
+        except ConfigError as error:
+            self.fail(node, str(error))
 
     def _arithmetic(self, node: ast.BinOp) -> Numeric:
         op = ARITHMETIC.get(type(node.op))

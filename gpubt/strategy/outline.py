@@ -56,7 +56,7 @@ def outline(config: Config, planned: Plan) -> Outline:
     """Raises ConfigError."""
     rules: dict[str, Rule] = {}
     if planned.program:
-        signals = compile_strategy(config.strategy, config.cross, dict(level_texts(config)))
+        signals = compile_strategy(config.strategy, config.cross, dict(level_texts(config)), config.data.others)
         rules = {name: rule for name in SIGNALS if (rule := getattr(signals, name)) is not None}
     series = {one: first_valid(one) for step in planned.passes() for one in step if not one.is_column}
     return Outline(rules, {name: first_bar(rule) for name, rule in rules.items()}, series, planned)

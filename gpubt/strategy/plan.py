@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gpubt.config import Config
 from gpubt.errors import ConfigError
 from gpubt.indicators.definitions import series
-from gpubt.indicators.series import NAMES, SESSION, Series
+from gpubt.indicators.series import SESSION, Series
 from gpubt.simulate.parameters import needs_atr
 from gpubt.strategy.compile import compile_prices, compile_strategy
 from gpubt.strategy.lower import lower
@@ -37,19 +37,19 @@ def plan(config: Config) -> Plan:
     levels = {"atr": series("atr", [], [config.exits.atr_length or 14])} if needs_atr(config) else {}
     prices = dict(level_texts(config))
     if config.positions == "list":
-        levels |= compile_prices(config.strategy, prices)
+        levels |= compile_prices(config.strategy, prices, config.data.others)
         return Plan(_columns(config, levels.values()), levels, None)
     if vectors := vectors_of(config):
-        levels |= compile_prices(config.strategy, prices)
+        levels |= compile_prices(config.strategy, prices, config.data.others)
         return Plan(_columns(config, levels.values()) | {"volume"}, levels, None, vectors)
-    signals = compile_strategy(config.strategy, config.cross, prices)
+    signals = compile_strategy(config.strategy, config.cross, prices, config.data.others)
     read = signals.series()
     levels |= signals.prices
     return Plan(_columns(config, [*read, *levels.values()]), levels, lower(signals))
 
 
 def _columns(config: Config, read: Iterable[Series]) -> frozenset[str]:
-    found = frozenset[str]().union(*(one.columns() for one in read)) & {*NAMES, SESSION} - {"open", "high", "low", "close"}
+    found = frozenset[str]().union(*(one.columns() for one in read)) - {"open", "high", "low", "close"}
     if SESSION in found and config.session.hours is None and config.session.days is None:
         raise ConfigError("a rule asks for the session, and there is none: give session.hours, such as 09:30-16:00, or session.days")
     return found

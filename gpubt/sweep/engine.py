@@ -35,7 +35,7 @@ class Engine:
         with self._phase("transfer"):
             self.market = backend.upload(data.columns, data.detail)
         zone = prepared.config.data.timezone
-        self.cache = cache_of(backend, self.market.columns, bars, data.report.digest, zone, shares.indicators)
+        self.cache = cache_of(backend, self.market.columns, data, zone, shares.indicators)
         self._calendars: dict[str, dict[str, Array]] = {}
         self.use(prepared)
         self.periods = periods(bars, self.config)
