@@ -1,7 +1,8 @@
-"""The check of a machine with a GPU, network or not: `make gpu-check`. GPU tests, digests against the CPU, timings, one JSON record.
+"""The check of a machine with a GPU, network or not: `make gpu-check`. Tests, comparisons with the CPU, timings, one JSON record.
 
 GPUBT_WHEELS=FOLDER installs the wheels there first, into a temporary folder, for machines that can't download (name CuPy and pytest too
-unless the interpreter has them). Exit status: 0 all equal, 1 a test failed or a result differs, 2 no device answers.
+unless the interpreter has them). The record is written after each result, so that an interrupted check keeps what it has; docs/kernels.md
+says how to read it. Exit status: 0 all equal, 1 a test failed, a result differs or a step broke off with an error, 2 no device answers.
 """
 
 from __future__ import annotations
@@ -11,124 +12,117 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+from bench import gpu_agreement
+from bench.deadline import Deadline, TimeUp
+
 ROOT = Path(__file__).resolve().parents[1]
-STRATEGIES = ("ema_cross", "rsi_reversion", "donchian_breakout", "trend_pullback")
-SYNTHETIC = ("data=synthetic", "data.synthetic.bars=300007")  # not a multiple of 64: the last word of every mask is ragged
-EXITS = ("exits.stop.pct=0.01", "exits.target.r=2", "costs.commission.rate=0.0005", "costs.slippage.rate=0.0001")
-TIMED_BARS = (100_000, 1_000_000, 7_000_000)
-TIMED_PHASES = ("transfer", "indicators", "scan", "simulate", "metrics")
-ROUNDS = 5
+Rows = Iterator[dict[str, Any]]
+STEPS: dict[str, Callable[[], Rows]] = {"tests": gpu_agreement.gpu_tests, "runs": gpu_agreement.runs, "sweeps": gpu_agreement.sweeps}
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Check, time, print, record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("steps", nargs="*", help=f"of {', '.join(STEPS)}; all without")
     parser.add_argument("--out", type=Path, help="the record (default: bench/records/gpu-check-DATE.json)")
-    parser.add_argument("--no-tests", action="store_true", help="digests and timings only")
-    options = parser.parse_args()
+    parser.add_argument("--minutes", type=float, help="stop before that many minutes are over, with what is done")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.steps) - set(STEPS):
+        parser.error(f"no step {', '.join(sorted(unknown))}; there are {', '.join(STEPS)}")
+    deadline = Deadline(options.minutes)
     wheels = os.environ.get("GPUBT_WHEELS")
     if wheels:
-        return with_wheels(Path(wheels))
-    sys.path.insert(0, str(ROOT))
+        return with_wheels(Path(wheels), sys.argv[1:] if arguments is None else arguments)
     from gpubt.device import cuda_status
-    from gpubt.records.arrow import write_json
-    from gpubt.records.environment import cuda_versions, hardware, kernels_digest, versions
 
     status = cuda_status()
     if not status.available:
         print(f"gpu-check: {status.reason}", file=sys.stderr)
         return 2
-    print(f"{status.devices[0]['name']}, driver {status.devices[0]['driver']}")
-    tests = None if options.no_tests else gpu_tests()
-    cases = [compared(case) for case in all_cases()]
-    now = datetime.now(UTC)
-    record = {
-        "case": "gpu-check",
-        "date": now.isoformat(timespec="seconds"),
-        "passed": all(case["equal"] for case in cases) and (tests is None or tests["passed"]),
-        "tests": tests,
-        "cases": cases,
-        "timings": [timed(bars) for bars in TIMED_BARS],
-        "kernels": kernels_digest(),
-        "versions": {**versions(), **cuda_versions(status)},
-        "hardware": hardware(status),
-    }
-    out = options.out or ROOT / "bench" / "records" / f"gpu-check-{now:%Y%m%dT%H%M%SZ}.json"
-    write_json(record, out)
-    print(f"{'passed' if record['passed'] else 'FAILED'}: {out}")
+    print(f"{status.devices[0]['name']}, driver {status.devices[0].get('driver')}")
+    record, out = begun(options)
+    for name in options.steps or STEPS:
+        taken(record, name, STEPS[name], deadline, out)
+    record["complete"] = all(step["stopped"] is None for step in record["steps"].values())
+    write(record, out)
+    ended = "passed" if record["passed"] else "FAILED"
+    print(f"{ended}{'' if record['complete'] else ', stopped by the time limit'}: {out}")
     return 0 if record["passed"] else 1
 
 
-def with_wheels(wheels: Path) -> int:
-    """Run this file again with the wheels of a folder on the path."""
+def with_wheels(wheels: Path, arguments: list[str]) -> int:
+    """Run this again with the wheels of a folder on the path."""
     with tempfile.TemporaryDirectory() as site:
         files = sorted(map(str, wheels.glob("*.whl")))
         install = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile", "--target", site, *files]
         subprocess.run([sys.executable, *install], check=True)
         environment = {name: value for name, value in os.environ.items() if name != "GPUBT_WHEELS"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [site, os.environ.get("PYTHONPATH")]))
-        return subprocess.run([sys.executable, *sys.argv], env=environment, check=False).returncode
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), site, os.environ.get("PYTHONPATH")]))
+        return subprocess.run([sys.executable, "-m", "bench.gpu_check", *arguments], env=environment, check=False).returncode
 
 
-def gpu_tests() -> dict[str, Any]:
-    """The tests marked gpu, none of them skipped for want of a device."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "--require-gpu"]
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    lines = (run.stdout + run.stderr).strip().splitlines()
-    print("\n".join(lines[-1:] if run.returncode == 0 else lines[-60:]))
-    return {"passed": run.returncode == 0, "result": lines[-1] if lines else ""}
+def begun(options: argparse.Namespace) -> tuple[dict[str, Any], Path]:
+    """A record without results, and where it goes."""
+    from gpubt.device import cuda_status
+    from gpubt.records.environment import cuda_versions, hardware, kernels_digest, versions
 
-
-def all_cases() -> list[tuple[str, ...]]:
-    """Every strategy on both sources in both modes; and with percent exits and costs."""
-    cases = []
-    for source in (("data=sample",), SYNTHETIC):
-        for strategy in STRATEGIES:
-            cases += [(*source, f"strategy={strategy}", f"sim.mode={mode}", *exits) for mode in ("event", "bar") for exits in ((), EXITS)]
-    return cases
-
-
-def compared(case: tuple[str, ...]) -> dict[str, Any]:
-    """The same overrides on both backends: digest, hash and every metric."""
-    import gpubt
-
-    cpu, cuda = (gpubt.run([*case, f"backend={backend}"]) for backend in ("cpu", "cuda"))
-    assert cuda.benchmark["backend"] == "cuda", cuda.benchmark["backend_reason"]
-    different = [key for key in cpu.metrics if cpu.metrics[key] != cuda.metrics[key]]
-    digests = [(run.summary["ledger_digest"], run.summary["ledger_hash"]) for run in (cpu, cuda)]
-    equal = digests[0] == digests[1] and not different
-    print(f"{'equal ' if equal else 'DIFFER'} {cpu.summary['n_trades']:>7} trades  {' '.join(case)}")
-    return {
-        "case": " ".join(case),
-        "trades": cpu.summary["n_trades"],
-        "cpu": {"ledger_digest": digests[0][0], "ledger_hash": digests[0][1]},
-        "cuda": {"ledger_digest": digests[1][0], "ledger_hash": digests[1][1]},
-        "metrics_that_differ": different,
-        "equal": equal,
+    now, status = datetime.now(UTC), cuda_status()
+    record = {
+        "case": "gpu-check",
+        "date": now.isoformat(timespec="seconds"),
+        "options": {name: value for name, value in vars(options).items() if name != "out"},
+        "passed": True,
+        "complete": False,
+        "steps": {},
+        "kernels": kernels_digest(),
+        "versions": {**versions(), **cuda_versions(status)},
+        "hardware": hardware(status),
     }
+    return record, options.out or ROOT / "bench" / "records" / f"gpu-check-{now:%Y%m%dT%H%M%SZ}.json"
 
 
-def timed(bars: int) -> dict[str, Any]:
-    """Best seconds a phase of `ROUNDS` runs on each backend in turn, after one that warms up. `compared` has checked agreement."""
-    import gpubt
+def taken(record: dict[str, Any], name: str, step: Callable[[], Rows], deadline: Deadline, out: Path) -> None:
+    """One step, whose rows are in the record as they come. What goes wrong in it ends it, and not the check."""
+    own: dict[str, Any] = {"seconds": 0.0, "stopped": None, "error": None, "rows": []}
+    record["steps"][name] = own
+    start = perf_counter()
+    try:
+        with deadline.enforced():
+            for row in step():
+                own["rows"].append(row)
+                own["seconds"] = perf_counter() - start
+                record["passed"] &= row.get("equal") is not False and row.get("passed") is not False
+                print(line(name, row), flush=True)
+                write(record, out)
+    except TimeUp:
+        own["stopped"] = "the time limit"
+    except Exception as error:  # the next step may still tell something, and the machine is here only now
+        own["error"] = f"{type(error).__name__}: {error}"
+        record["passed"] = False
+        print(f"{name:8} {own['error']}", flush=True)
+    own["seconds"] = perf_counter() - start
+    write(record, out)
 
-    best: dict[str, dict[str, float]] = {"cpu": {}, "cuda": {}}
-    for number in range(ROUNDS + 1):
-        for backend, phases in best.items():
-            result = gpubt.run(["data=synthetic", f"data.synthetic.bars={bars}", "strategy=ema_cross", f"backend={backend}"])
-            for name in TIMED_PHASES if number else ():
-                seconds = result.benchmark["phases"][name]["seconds"]
-                phases[name] = min(seconds, phases.get(name, seconds))
-    totals = {backend: sum(phases.values()) for backend, phases in best.items()}
-    print(
-        f"{bars:>10,} bars  cpu {totals['cpu'] * 1e3:9.2f} ms  cuda {totals['cuda'] * 1e3:9.2f} ms  {totals['cpu'] / totals['cuda']:.2f}x"
-    )
-    return {"workload": f"ema_cross on {bars} synthetic bars", "rounds": ROUNDS, "best_s": best, "total_s": totals}
+
+def write(record: dict[str, Any], out: Path) -> None:
+    """The record so far; the file is whole at any time."""
+    from gpubt.records.arrow import write_json
+
+    write_json(record, out)
+
+
+def line(step: str, row: dict[str, Any]) -> str:
+    """A row for the terminal."""
+    verdict = row.get("equal", row.get("passed"))
+    words = {True: "equal" if "equal" in row else "passed", False: "DIFFERS" if "equal" in row else "FAILED", None: ""}[verdict]
+    output = "\n".join(["", *row.get("output", [])])
+    return f"{step:8} {words:8} {row['what']}{'  ' + row['result'] if 'result' in row else ''}{output.rstrip()}"
 
 
 if __name__ == "__main__":
