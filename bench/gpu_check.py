@@ -1,4 +1,4 @@
-"""The check of a machine with a GPU, network or not: `make gpu-check`. Tests, comparisons with the CPU, timings, one JSON record.
+"""The check of a machine with a GPU, network or not: `make gpu-check`. Tests, comparisons with the CPU, timings; one JSON.
 
 GPUBT_WHEELS=FOLDER installs the wheels there first, into a temporary folder, for machines that can't download (name CuPy and pytest too
 unless the interpreter has them). The record is written after each result, so that an interrupted check keeps what it has; docs/kernels.md
@@ -18,12 +18,25 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench import gpu_agreement
-from bench.deadline import Deadline, TimeUp
+from bench import gpu_agreement, gpu_cases, gpu_sanitizer
+from bench.lease import Deadline, Plan, TimeUp
 
 ROOT = Path(__file__).resolve().parents[1]
 Rows = Iterator[dict[str, Any]]
-STEPS: dict[str, Callable[[], Rows]] = {"tests": gpu_agreement.gpu_tests, "runs": gpu_agreement.runs, "sweeps": gpu_agreement.sweeps}
+STEPS: dict[str, Callable[[Plan], Rows]] = {  # what costs most comes last: a lease may end before it
+    "tests": lambda plan: gpu_agreement.gpu_tests(),
+    "runs": lambda plan: gpu_agreement.runs(),
+    "sweeps": lambda plan: gpu_agreement.sweeps(),
+    "sanitizer": lambda plan: gpu_sanitizer.sanitized(),
+    "single": gpu_cases.single,
+    "indicators": gpu_cases.indicators,
+    "crossover": gpu_cases.crossover,
+    "exits": gpu_cases.exits,
+    "brackets": gpu_cases.brackets,
+    "break-even": gpu_cases.break_even,
+    "million": gpu_cases.million,
+}
+QUICK = 10  # times fewer bars, and sets, trades or lengths
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,11 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("steps", nargs="*", help=f"of {', '.join(STEPS)}; all without")
     parser.add_argument("--out", type=Path, help="the record (default: bench/records/gpu-check-DATE.json)")
+    parser.add_argument("--quick", action="store_true", help=f"timings of {QUICK} times fewer bars, and sets")
+    parser.add_argument("--long", action="store_true", help="a million sets over 6.9 million bars too")
     parser.add_argument("--minutes", type=float, help="stop before that many minutes are over, with what is done")
     options = parser.parse_args(arguments)
     if unknown := set(options.steps) - set(STEPS):
         parser.error(f"no step {', '.join(sorted(unknown))}; there are {', '.join(STEPS)}")
-    deadline = Deadline(options.minutes)
+    plan = Plan(QUICK if options.quick else 1, options.long, Deadline(options.minutes))
     wheels = os.environ.get("GPUBT_WHEELS")
     if wheels:
         return with_wheels(Path(wheels), sys.argv[1:] if arguments is None else arguments)
@@ -48,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{status.devices[0]['name']}, driver {status.devices[0].get('driver')}")
     record, out = begun(options)
     for name in options.steps or STEPS:
-        taken(record, name, STEPS[name], deadline, out)
+        taken(record, name, STEPS[name], plan, out)
     record["complete"] = all(step["stopped"] is None for step in record["steps"].values())
     write(record, out)
     ended = "passed" if record["passed"] else "FAILED"
@@ -87,14 +102,14 @@ def begun(options: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     return record, options.out or ROOT / "bench" / "records" / f"gpu-check-{now:%Y%m%dT%H%M%SZ}.json"
 
 
-def taken(record: dict[str, Any], name: str, step: Callable[[], Rows], deadline: Deadline, out: Path) -> None:
+def taken(record: dict[str, Any], name: str, step: Callable[[Plan], Rows], plan: Plan, out: Path) -> None:
     """One step, whose rows are in the record as they come. What goes wrong in it ends it, and not the check."""
     own: dict[str, Any] = {"seconds": 0.0, "stopped": None, "error": None, "rows": []}
     record["steps"][name] = own
     start = perf_counter()
     try:
-        with deadline.enforced():
-            for row in step():
+        with plan.deadline.enforced():
+            for row in step(plan):
                 own["rows"].append(row)
                 own["seconds"] = perf_counter() - start
                 record["passed"] &= row.get("equal") is not False and row.get("passed") is not False
@@ -105,7 +120,7 @@ def taken(record: dict[str, Any], name: str, step: Callable[[], Rows], deadline:
     except Exception as error:  # the next step may still tell something, and the machine is here only now
         own["error"] = f"{type(error).__name__}: {error}"
         record["passed"] = False
-        print(f"{name:8} {own['error']}", flush=True)
+        print(f"{name:10} {own['error']}", flush=True)
     own["seconds"] = perf_counter() - start
     write(record, out)
 
@@ -122,7 +137,7 @@ def line(step: str, row: dict[str, Any]) -> str:
     verdict = row.get("equal", row.get("passed"))
     words = {True: "equal" if "equal" in row else "passed", False: "DIFFERS" if "equal" in row else "FAILED", None: ""}[verdict]
     output = "\n".join(["", *row.get("output", [])])
-    return f"{step:8} {words:8} {row['what']}{'  ' + row['result'] if 'result' in row else ''}{output.rstrip()}"
+    return f"{step:10} {words:8} {row['what']}{'  ' + row['result'] if 'result' in row else ''}{output.rstrip()}"
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Roomy(HostRuntime):
         return {**super().memory(), "free": 2**33, "total": 2**34}
 
 
-def checked(monkeypatch: pytest.MonkeyPatch, out: Path, steps: dict[str, Callable[[], Iterator[Any]]], *more: str) -> tuple[int, Any]:
+def checked(monkeypatch: pytest.MonkeyPatch, out: Path, steps: dict[str, Callable[[Any], Iterator[Any]]], *more: str) -> tuple[int, Any]:
     """Exit status and record of a check of these steps."""
     from bench import gpu_check
 
@@ -74,19 +74,19 @@ def test_a_difference_is_named() -> None:
 
 def test_a_check_ends_well_only_when_everything_is_equal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     good, bad = {"what": "x", "equal": True}, {"what": "y", "equal": False}
-    code, record = checked(monkeypatch, tmp_path / "a.json", {"one": lambda: iter([good])})
+    code, record = checked(monkeypatch, tmp_path / "a.json", {"one": lambda plan: iter([good])})
     assert code == 0 and record["passed"] and record["complete"] and record["steps"]["one"]["rows"] == [good]
     assert record["hardware"]["gpus"][0]["name"] == "stand-in" and record["versions"]["driver"] == "1.0" and len(record["kernels"]) == 64
-    code, record = checked(monkeypatch, tmp_path / "b.json", {"one": lambda: iter([good, bad]), "two": lambda: iter([good])})
+    code, record = checked(monkeypatch, tmp_path / "b.json", {"one": lambda plan: iter([good, bad]), "two": lambda plan: iter([good])})
     assert code == 1 and not record["passed"] and record["complete"]
 
 
 def test_a_step_that_breaks_off_costs_neither_its_rows_nor_the_next_step(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def breaks() -> Iterator[dict[str, Any]]:
+    def breaks(plan: object) -> Iterator[dict[str, Any]]:
         yield {"what": "before"}
         raise ValueError("no such thing")
 
-    code, record = checked(monkeypatch, tmp_path / "a.json", {"one": breaks, "two": lambda: iter([{"what": "after", "passed": None}])})
+    code, record = checked(monkeypatch, tmp_path / "a.json", {"one": breaks, "two": lambda plan: iter([{"what": "after", "passed": None}])})
     assert code == 1
     assert record["steps"]["one"]["rows"] == [{"what": "before"}] and record["steps"]["one"]["error"] == "ValueError: no such thing"
     assert record["steps"]["two"]["rows"] == [{"what": "after", "passed": None}]
@@ -96,19 +96,19 @@ def test_a_step_that_breaks_off_costs_neither_its_rows_nor_the_next_step(monkeyp
 def test_a_time_limit_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "a.json"
 
-    def slow() -> Iterator[dict[str, Any]]:
+    def slow(plan: object) -> Iterator[dict[str, Any]]:
         yield {"what": "quick", "equal": True}
         assert json.loads(out.read_text())["steps"]["one"]["rows"], "written after each row"
         sleep(60)
 
-    code, record = checked(monkeypatch, out, {"one": slow, "two": lambda: iter([{"what": "never"}])}, "--minutes", "0.003")
+    code, record = checked(monkeypatch, out, {"one": slow, "two": lambda plan: iter([{"what": "never"}])}, "--minutes", "0.003")
     assert code == 0 and record["passed"] and not record["complete"]
     assert [(step["stopped"], len(step["rows"])) for step in record["steps"].values()] == [("the time limit", 1), ("the time limit", 0)]
     assert "stopped by the time limit" in capsys.readouterr().out
 
 
 def test_only_the_steps_that_were_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    steps = {name: lambda name=name: iter([{"what": name}]) for name in ("one", "two")}
+    steps = {name: lambda plan, name=name: iter([{"what": name}]) for name in ("one", "two")}
     _, record = checked(monkeypatch, tmp_path / "a.json", steps, "two")
     assert list(record["steps"]) == ["two"]
     with pytest.raises(SystemExit):
@@ -121,3 +121,124 @@ def test_without_a_device_there_is_no_record(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(device, "cuda_status", lambda: CudaStatus(False, "no CUDA device answered: why"))
     assert gpu_check.main(["--out", str(tmp_path / "a.json")]) == 2
     assert "no CUDA device answered: why" in capsys.readouterr().err and not (tmp_path / "a.json").exists()
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import gpu_timing
+
+    monkeypatch.setattr(gpu_timing, "ROUNDS", 1)
+
+
+def test_a_sweep_is_timed_in_growing_sizes(brief: None) -> None:
+    from bench import gpu_cases, gpu_timing
+    from bench.lease import Plan
+
+    case = gpu_cases.replace(gpu_cases.EXITS, bars=2_000)
+    work = gpu_cases.sweep_work("exits", case, (100, 450))
+    assert work.sizes == (100, 400) and work.units(400) == 800_000
+    *rows, last = list(gpu_timing.grown(work, Plan()))
+    assert [(row["backend"], row["size"]) for row in rows] == [("cuda", 100), ("cpu", 100), ("cuda", 400), ("cpu", 400)]
+    assert last == {"what": "exits: results", "equal": True}
+    cuda, cpu = rows[2:]
+    assert cuda["per_second"] == pytest.approx(800_000 / cuda["best_s"]) and cuda["per_second_device"] > cuda["per_second"] > 0
+    assert cuda["kernels"]["scan_compare"]["calls"] >= 1 and cuda["device_s"] < cuda["first_s"] + cuda["best_s"]
+    assert cuda["device_peak_bytes"] > 0 and cuda["host_peak_bytes"] != 0
+    assert cpu["device_s"] is None and cpu["kernels"] == {} and cpu["device_peak_bytes"] is None
+
+
+def test_the_cases_are_those_of_the_targets() -> None:
+    from bench import gpu_cases
+
+    assert (gpu_cases.CROSSOVER.sets, gpu_cases.EXITS.sets, gpu_cases.LONG.sets, gpu_cases.EVEN.sets) == (58_300, 58_300, 1_000_000, 10_000)
+    assert len(gpu_cases.LENGTHS) == 100
+    for case in (gpu_cases.CROSSOVER, gpu_cases.EXITS, gpu_cases.LONG):
+        part = gpu_cases.fewer(case, case.sets // 8)
+        assert case.sets / 20 < part.sets <= case.sets // 8 and max(part.fast) < min(part.slow)
+        assert len(part.exits) == len(case.exits) and gpu_cases.fewer(case, case.sets) == case
+
+
+def test_what_would_take_longer_than_there_is_time_is_left_out(brief: None) -> None:
+    from bench import gpu_timing
+    from bench.lease import Deadline, Plan
+
+    work = gpu_timing.Work("sleep", "naps", 1, (1, 10_000), float, lambda backend: lambda size: lambda: sleep(0.002 * size))
+    rows = list(gpu_timing.grown(work, Plan(deadline=Deadline(0.1))))
+    assert [row.get("left_out") for row in rows] == [None, None, True, True] and not any("equal" in row for row in rows)
+
+
+def test_brackets_and_indicators_are_timed(brief: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import gpu_cases, gpu_timing
+    from bench.lease import Plan
+
+    *rows, last = list(gpu_timing.grown(gpu_cases.bracket_work(5_000, (50, 400)), Plan()))
+    assert [row["size"] for row in rows] == [50, 50, 400, 400] and last["equal"]
+    assert set(rows[0]["kernels"]) == {"simulate_list"}
+    monkeypatch.setattr(gpu_cases, "BRACKET_BARS", 20_000)
+    stream, *rows = list(gpu_cases.indicators(Plan(shrink=10)))
+    assert stream["streamed"] > 0 and stream["stated"] is None
+    assert {row["work"].split()[0] for row in rows} == set(gpu_cases.KINDS)
+    shares = [row["share_of_bandwidth"] for row in rows if row["backend"] == "cuda"]
+    assert len(shares) == 8 and min(shares) > 0.0
+
+
+def test_single_runs_and_the_break_even(brief: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import gpu_cases
+    from bench.lease import Plan
+
+    monkeypatch.setattr(gpu_cases, "RUN_ROUNDS", 1)
+    monkeypatch.setattr(gpu_cases, "RUN_BARS", (2_000,))
+    (row,) = gpu_cases.single(Plan())
+    assert row["total_s"]["cuda"] > 0 and "simulate device_seconds" in row["best_s"]["cuda"]
+    assert set(row["best_s"]["cpu"]) == {f"{name} seconds" for name in gpu_cases.PHASES}
+    *rows, last = list(gpu_cases.break_even(Plan(shrink=300)))
+    assert [row["size"] for row in rows[:-1]] == [10, 10, 30, 30] and rows[-1]["equal"]
+    assert last["measured_to"] == 30 and last["sets"] in (10, 30, None)
+    assert list(gpu_cases.million(Plan())) == []
+
+
+SANITIZER = """#!/bin/sh
+echo "========= COMPUTE-SANITIZER"
+case "$* " in *" sweep "*) echo "========= Invalid __global__ read"; echo "========= ERROR SUMMARY: 1 error"; exit 9;; esac
+case "$2" in
+racecheck) echo "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)";;
+*) echo "========= ERROR SUMMARY: 0 errors";;
+esac
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in")
+def test_the_sanitizer_s_verdict_is_recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from bench import gpu_sanitizer
+
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "compute-sanitizer"
+    program.write_text(SANITIZER)
+    program.chmod(0o755)
+    monkeypatch.setattr(gpu_sanitizer.shutil, "which", lambda name, path=None: f"{path}/{name}" if path == str(tmp_path / "bin") else None)
+    rows = list(gpu_sanitizer.sanitized())
+    verdicts = {row["what"]: (row["passed"], row["faults"], row["status"]) for row in rows}
+    good, bad = (True, 0, 0), (False, 1, 9)
+    assert verdicts == {"memcheck, run": good, "memcheck, sweep": bad, "racecheck, run": good, "racecheck, sweep": bad}
+    assert any("Invalid __global__ read" in line for line in rows[1]["output"]) and rows[0]["output"] == []
+
+
+def test_a_missing_sanitizer_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import gpu_sanitizer
+
+    monkeypatch.setattr(gpu_sanitizer.shutil, "which", lambda name, path=None: None)
+    (row,) = gpu_sanitizer.sanitized()
+    assert row["passed"] is None and "not on the path" in row["result"]
+
+
+def test_what_the_sanitizer_runs_allocates_each_array() -> None:
+    from types import SimpleNamespace
+
+    import gpubt
+    from bench.gpu_sanitizer import PROGRAMS, Unpooled
+
+    cuda = SimpleNamespace(Memory=lambda size: ("memory", size), MemoryPointer=lambda memory, offset: (memory, offset))
+    assert Unpooled(cuda).malloc(800) == (("memory", 800), 0) and Unpooled(cuda).used_bytes() == 0
+    assert gpubt.run(PROGRAMS["run"]).benchmark["backend"] == "cuda"
+    assert len(gpubt.run_sweep(PROGRAMS["sweep"])) == 16

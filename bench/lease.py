@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from math import inf
 from time import perf_counter
 
@@ -43,3 +44,16 @@ class Deadline:
 
 def _ring(*_: object) -> None:
     raise TimeUp
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is to be done: sizes are divided by `shrink`, and cases of minutes are left out unless `long`."""
+
+    shrink: int = 1
+    long: bool = False
+    deadline: Deadline = field(default_factory=lambda: Deadline(None))
+
+    def fits(self, seconds: float) -> bool:
+        """Whether work that takes so long can be called once more after a first time, with something left."""
+        return 2.5 * seconds <= self.deadline.left()
