@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.harness import seconds
 from bench.lease import Plan
+from gpubt.errors import GpubtError
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Backend
@@ -31,7 +32,7 @@ class Work:
 
 
 def grown(work: Work, plan: Plan) -> Iterator[dict[str, Any]]:
-    """Each size on cuda and then on the CPU, as long as the time is enough; then whether the results of the smallest size are equal."""
+    """Each size on cuda and then on the CPU, while time and memory are enough; then whether the results of the smallest are equal."""
     backends = {name: made(name) for name in ("cuda", "cpu")}
     calls = {name: work.on(backend) for name, backend in backends.items()}
     last: dict[str, tuple[int, float]] = {}
@@ -39,11 +40,14 @@ def grown(work: Work, plan: Plan) -> Iterator[dict[str, Any]]:
     for size in work.sizes:
         for name, backend in list(backends.items()):
             before, took = last.get(name, (size, 0.0))
-            if not plan.fits(took * work.units(size) / work.units(before)):
-                yield {"what": f"{work.name}, {name}, {size:,}", "result": "left out: no time", "left_out": True}
+            try:
+                if not plan.fits(took * work.units(size) / work.units(before)):
+                    raise GpubtError("no time")
+                row, result = measured(backend, calls[name](size))
+            except GpubtError as error:  # also of a device that has not the memory: no fault of its results
+                yield {"what": f"{work.name}, {name}, {size:,}", "result": f"left out: {error}", "left_out": True}
                 del backends[name]
                 continue
-            row, result = measured(backend, calls[name](size))
             last[name] = size, row["best_s"]
             if size == work.sizes[0] and work.same is not None:
                 results[name] = work.same(backend, result)

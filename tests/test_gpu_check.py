@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import sleep
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from host_runtime import HostRuntime
 from gpubt import device
 from gpubt.backends import cupy_runtime
 from gpubt.device import CudaStatus
+from gpubt.errors import GpubtError
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(not (ROOT / "bench" / "gpu_check.py").exists(), reason="the check is in a checkout")
@@ -28,7 +31,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, host_backend: Callable[..., Any]) 
     monkeypatch.syspath_prepend(str(ROOT))
     status = CudaStatus(True, "a stand-in answers", [{"name": "stand-in", "driver": "1.0", "memory_bytes": 2**34}])
     monkeypatch.setattr(device, "cuda_status", lambda: status)
-    monkeypatch.setattr(cupy_runtime, "CupyRuntime", lambda number=0: Roomy())
+    monkeypatch.setattr(cupy_runtime, "CupyRuntime", Roomy)
     from gpubt.records import environment
 
     monkeypatch.setattr(environment, "cuda_versions", lambda status: {"driver": "1.0"})
@@ -36,6 +39,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, host_backend: Callable[..., Any]) 
 
 class Roomy(HostRuntime):
     """With memory for a sweep."""
+
+    def __init__(self, device: int = 0) -> None:
+        super().__init__()
 
     def memory(self) -> dict[str, int]:
         return {**super().memory(), "free": 2**33, "total": 2**34}
@@ -45,7 +51,7 @@ def checked(monkeypatch: pytest.MonkeyPatch, out: Path, steps: dict[str, Callabl
     """Exit status and record of a check of these steps."""
     from bench import gpu_check
 
-    monkeypatch.setattr(gpu_check, "STEPS", steps)
+    monkeypatch.setattr(gpu_check, "steps", lambda: steps)
     code = gpu_check.main(["--out", str(out), *more])
     return code, json.loads(out.read_text())
 
@@ -107,12 +113,38 @@ def test_a_time_limit_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "stopped by the time limit" in capsys.readouterr().out
 
 
-def test_only_the_steps_that_were_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_only_the_steps_that_were_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from bench import gpu_check
+
+    assert list(gpu_check.steps())[:3] == ["tests", "runs", "sweeps"]
     steps = {name: lambda plan, name=name: iter([{"what": name}]) for name in ("one", "two")}
     _, record = checked(monkeypatch, tmp_path / "a.json", steps, "two")
     assert list(record["steps"]) == ["two"]
-    with pytest.raises(SystemExit):
-        checked(monkeypatch, tmp_path / "a.json", steps, "three")
+    assert gpu_check.main(["three"]) == 2 and "no step 'three'; there are one, two" in capsys.readouterr().err
+
+
+def test_wheels_are_installed_first_and_the_check_is_run_with_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from bench import gpu_check
+
+    (tmp_path / "x-1-py3-none-any.whl").touch()
+    called: list[tuple[list[str], dict[str, str]]] = []
+
+    def run(command: list[str], env: dict[str, str] | None = None, **_: Any) -> Any:
+        called.append((command, env or {}))
+        return SimpleNamespace(returncode=1)
+
+    monkeypatch.setenv("GPUBT_WHEELS", str(tmp_path))
+    monkeypatch.setattr(gpu_check.subprocess, "run", run)
+    assert gpu_check.main(["runs", "--minutes", "5"]) == 1
+    (install, _), (again, environment) = called
+    assert install[-1] == str(tmp_path / "x-1-py3-none-any.whl") and {"--no-index", "--no-deps"} <= set(install)
+    assert again[1:6] == ["-m", "bench.gpu_check", "runs", "--minutes", "5"] and again[6] == "--minutes" and 4.9 < float(again[7]) < 5.0
+    assert "GPUBT_WHEELS" not in environment and install[install.index("--target") + 1] in environment["PYTHONPATH"]
+
+
+def test_the_check_starts_before_anything_is_installed() -> None:
+    code = "import sys, bench.gpu_check; sys.exit(bool({'numpy', 'pyarrow', 'hydra', 'numba'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_without_a_device_there_is_no_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,6 +197,13 @@ def test_what_would_take_longer_than_there_is_time_is_left_out(brief: None) -> N
     work = gpu_timing.Work("sleep", "naps", 1, (1, 10_000), float, lambda backend: lambda size: lambda: sleep(0.002 * size))
     rows = list(gpu_timing.grown(work, Plan(deadline=Deadline(0.1))))
     assert [row.get("left_out") for row in rows] == [None, None, True, True] and not any("equal" in row for row in rows)
+
+    def starved(size: int) -> None:
+        raise GpubtError("the device has 1 of 2 MiB free")
+
+    work = gpu_timing.Work("big", "bytes", 1, (1, 2), float, lambda backend: lambda size: lambda: starved(size))
+    rows = list(gpu_timing.grown(work, Plan()))
+    assert [(row["left_out"], row["result"]) for row in rows] == [(True, "left out: the device has 1 of 2 MiB free")] * 2
 
 
 def test_brackets_and_indicators_are_timed(brief: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,13 +271,14 @@ def test_a_missing_sanitizer_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> N
     assert row["passed"] is None and "not on the path" in row["result"]
 
 
-def test_what_the_sanitizer_runs_allocates_each_array() -> None:
-    from types import SimpleNamespace
-
+def test_what_the_sanitizer_runs_allocates_each_array(monkeypatch: pytest.MonkeyPatch) -> None:
     import gpubt
-    from bench.gpu_sanitizer import PROGRAMS, Unpooled
+    from bench.gpu_sanitizer import PROGRAMS, main
 
     cuda = SimpleNamespace(Memory=lambda size: ("memory", size), MemoryPointer=lambda memory, offset: (memory, offset))
-    assert Unpooled(cuda).malloc(800) == (("memory", 800), 0) and Unpooled(cuda).used_bytes() == 0
-    assert gpubt.run(PROGRAMS["run"]).benchmark["backend"] == "cuda"
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda))
+    main("run")
+    pool = cupy_runtime.CupyRuntime()._pool
+    assert pool.malloc(800) == (("memory", 800), 0) and pool.used_bytes() == pool.total_bytes() == 0
+    main("sweep")
     assert len(gpubt.run_sweep(PROGRAMS["sweep"])) == 16
