@@ -40,8 +40,8 @@ parity: $(VENV)/.parity  ## the same rules in other engines, trade by trade
 	$(BIN)/python -m bench.parity
 
 # Without network: GPUBT_WHEELS=folder of wheels, and PYTHON an interpreter that has the rest. Else the environment gets CuPy from $(CUDA).
-gpu-check: $(if $(GPUBT_WHEELS),,$(VENV)/.gpu)  ## GPU tests, digests against the CPU, timings, on a machine with a GPU
-	$(if $(GPUBT_WHEELS),$(PYTHON),$(BIN)/python) bench/gpu_check.py
+gpu-check: $(if $(GPUBT_WHEELS),,$(VENV)/.gpu)  ## check and time a machine with a GPU: make gpu-check CHECK="--quick --minutes 9"
+	$(if $(GPUBT_WHEELS),$(PYTHON),$(BIN)/python) -m bench.gpu_check $(CHECK)
 
 check-archs: $(VENV)/.test  ## the CUDA sources for every architecture that the compiler knows
 	GPUBT_ARCHS=all $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --require-nvrtc tests/test_nvrtc.py

@@ -1,7 +1,9 @@
-"""The check of a machine with a GPU, network or not: `make gpu-check`. GPU tests, digests against the CPU, timings, one JSON record.
+"""The check of a machine with a GPU, network or not: `make gpu-check`. Tests, comparisons with the CPU, timings; one JSON.
 
 GPUBT_WHEELS=FOLDER installs the wheels there first, into a temporary folder, for machines that can't download (name CuPy and pytest too
-unless the interpreter has them). Exit status: 0 all equal, 1 a test failed or a result differs, 2 no device answers.
+unless the interpreter has them). The record is written after each result, so that an interrupted check keeps what it has; docs/kernels.md
+says how to read it. Exit status: 0 all equal, 1 a test failed, a result differs or a step broke off with an error, 2 no device answers or
+there is no such step.
 """
 
 from __future__ import annotations
@@ -11,124 +13,148 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+from bench.lease import Deadline, Plan, TimeUp
+
 ROOT = Path(__file__).resolve().parents[1]
-STRATEGIES = ("ema_cross", "rsi_reversion", "donchian_breakout", "trend_pullback")
-SYNTHETIC = ("data=synthetic", "data.synthetic.bars=300007")  # not a multiple of 64: the last word of every mask is ragged
-EXITS = ("exits.stop.pct=0.01", "exits.target.r=2", "costs.commission.rate=0.0005", "costs.slippage.rate=0.0001")
-TIMED_BARS = (100_000, 1_000_000, 7_000_000)
-TIMED_PHASES = ("transfer", "indicators", "scan", "simulate", "metrics")
-ROUNDS = 5
+Rows = Iterator[dict[str, Any]]
+QUICK = 10  # times fewer bars, and sets, trades or lengths
 
 
-def main() -> int:
+def steps() -> dict[str, Callable[[Plan], Rows]]:
+    """By name; what costs most comes last, because a lease may end before it."""
+    from bench import gpu_agreement, gpu_cases, gpu_sanitizer  # whose imports may be among the wheels
+
+    return {
+        "tests": lambda plan: gpu_agreement.gpu_tests(),
+        "runs": lambda plan: gpu_agreement.runs(),
+        "sweeps": lambda plan: gpu_agreement.sweeps(),
+        "sanitizer": lambda plan: gpu_sanitizer.sanitized(),
+        "single": gpu_cases.single,
+        "indicators": gpu_cases.indicators,
+        "crossover": gpu_cases.crossover,
+        "exits": gpu_cases.exits,
+        "brackets": gpu_cases.brackets,
+        "break-even": gpu_cases.break_even,
+        "million": gpu_cases.million,
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
     """Check, time, print, record."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="the record (default: bench/records/gpu-check-DATE.json)")
-    parser.add_argument("--no-tests", action="store_true", help="digests and timings only")
-    options = parser.parse_args()
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parsed(given)
+    deadline = Deadline(options.minutes)
     wheels = os.environ.get("GPUBT_WHEELS")
     if wheels:
-        return with_wheels(Path(wheels))
-    sys.path.insert(0, str(ROOT))
+        return with_wheels(Path(wheels), given, deadline)
+    known = steps()
+    if unknown := [name for name in options.steps if name not in known]:
+        print(f"gpu-check: no step {unknown[0]!r}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
     from gpubt.device import cuda_status
-    from gpubt.records.arrow import write_json
-    from gpubt.records.environment import cuda_versions, hardware, kernels_digest, versions
 
     status = cuda_status()
     if not status.available:
         print(f"gpu-check: {status.reason}", file=sys.stderr)
         return 2
-    print(f"{status.devices[0]['name']}, driver {status.devices[0]['driver']}")
-    tests = None if options.no_tests else gpu_tests()
-    cases = [compared(case) for case in all_cases()]
-    now = datetime.now(UTC)
-    record = {
-        "case": "gpu-check",
-        "date": now.isoformat(timespec="seconds"),
-        "passed": all(case["equal"] for case in cases) and (tests is None or tests["passed"]),
-        "tests": tests,
-        "cases": cases,
-        "timings": [timed(bars) for bars in TIMED_BARS],
-        "kernels": kernels_digest(),
-        "versions": {**versions(), **cuda_versions(status)},
-        "hardware": hardware(status),
-    }
-    out = options.out or ROOT / "bench" / "records" / f"gpu-check-{now:%Y%m%dT%H%M%SZ}.json"
-    write_json(record, out)
-    print(f"{'passed' if record['passed'] else 'FAILED'}: {out}")
+    print(f"{status.devices[0]['name']}, driver {status.devices[0].get('driver')}")
+    record, out = begun(options)
+    plan = Plan(QUICK if options.quick else 1, options.long, deadline)
+    for name in options.steps or known:
+        taken(record, name, known[name], plan, out)
+    record["complete"] = all(step["stopped"] is None for step in record["steps"].values())
+    write(record, out)
+    ended = "passed" if record["passed"] else "FAILED"
+    print(f"{ended}{'' if record['complete'] else ', stopped by the time limit'}: {out}")
     return 0 if record["passed"] else 1
 
 
-def with_wheels(wheels: Path) -> int:
-    """Run this file again with the wheels of a folder on the path."""
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="gpu_check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("steps", nargs="*", help="steps by name, as docs/kernels.md lists them; all without")
+    parser.add_argument("--out", type=Path, help="the record (default: bench/records/gpu-check-DATE.json)")
+    parser.add_argument("--quick", action="store_true", help=f"timings of {QUICK} times fewer bars, and sets")
+    parser.add_argument("--long", action="store_true", help="a million sets over 6.9 million bars too")
+    parser.add_argument("--minutes", type=float, help="stop before that many minutes are over, with what is done")
+    return parser.parse_args(arguments)
+
+
+def with_wheels(wheels: Path, arguments: list[str], deadline: Deadline) -> int:
+    """Run this again with the wheels of a folder on the path, for the time that is left."""
     with tempfile.TemporaryDirectory() as site:
         files = sorted(map(str, wheels.glob("*.whl")))
         install = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile", "--target", site, *files]
         subprocess.run([sys.executable, *install], check=True)
         environment = {name: value for name, value in os.environ.items() if name != "GPUBT_WHEELS"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [site, os.environ.get("PYTHONPATH")]))
-        return subprocess.run([sys.executable, *sys.argv], env=environment, check=False).returncode
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), site, os.environ.get("PYTHONPATH")]))
+        minutes = ["--minutes", str(deadline.left() / 60.0)] if deadline.left() < inf else []
+        return subprocess.run([sys.executable, "-m", "bench.gpu_check", *arguments, *minutes], env=environment, check=False).returncode
 
 
-def gpu_tests() -> dict[str, Any]:
-    """The tests marked gpu, none of them skipped for want of a device."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "--require-gpu"]
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    lines = (run.stdout + run.stderr).strip().splitlines()
-    print("\n".join(lines[-1:] if run.returncode == 0 else lines[-60:]))
-    return {"passed": run.returncode == 0, "result": lines[-1] if lines else ""}
+def begun(options: argparse.Namespace) -> tuple[dict[str, Any], Path]:
+    """A record without results, and where it goes."""
+    from gpubt.device import cuda_status
+    from gpubt.records.environment import cuda_versions, hardware, kernels_digest, versions
 
-
-def all_cases() -> list[tuple[str, ...]]:
-    """Every strategy on both sources in both modes; and with percent exits and costs."""
-    cases = []
-    for source in (("data=sample",), SYNTHETIC):
-        for strategy in STRATEGIES:
-            cases += [(*source, f"strategy={strategy}", f"sim.mode={mode}", *exits) for mode in ("event", "bar") for exits in ((), EXITS)]
-    return cases
-
-
-def compared(case: tuple[str, ...]) -> dict[str, Any]:
-    """The same overrides on both backends: digest, hash and every metric."""
-    import gpubt
-
-    cpu, cuda = (gpubt.run([*case, f"backend={backend}"]) for backend in ("cpu", "cuda"))
-    assert cuda.benchmark["backend"] == "cuda", cuda.benchmark["backend_reason"]
-    different = [key for key in cpu.metrics if cpu.metrics[key] != cuda.metrics[key]]
-    digests = [(run.summary["ledger_digest"], run.summary["ledger_hash"]) for run in (cpu, cuda)]
-    equal = digests[0] == digests[1] and not different
-    print(f"{'equal ' if equal else 'DIFFER'} {cpu.summary['n_trades']:>7} trades  {' '.join(case)}")
-    return {
-        "case": " ".join(case),
-        "trades": cpu.summary["n_trades"],
-        "cpu": {"ledger_digest": digests[0][0], "ledger_hash": digests[0][1]},
-        "cuda": {"ledger_digest": digests[1][0], "ledger_hash": digests[1][1]},
-        "metrics_that_differ": different,
-        "equal": equal,
+    now, status = datetime.now(UTC), cuda_status()
+    record = {
+        "case": "gpu-check",
+        "date": now.isoformat(timespec="seconds"),
+        "options": {name: value for name, value in vars(options).items() if name != "out"},
+        "passed": True,
+        "complete": False,
+        "steps": {},
+        "kernels": kernels_digest(),
+        "versions": {**versions(), **cuda_versions(status)},
+        "hardware": hardware(status),
     }
+    return record, options.out or ROOT / "bench" / "records" / f"gpu-check-{now:%Y%m%dT%H%M%SZ}.json"
 
 
-def timed(bars: int) -> dict[str, Any]:
-    """Best seconds a phase of `ROUNDS` runs on each backend in turn, after one that warms up. `compared` has checked agreement."""
-    import gpubt
+def taken(record: dict[str, Any], name: str, step: Callable[[Plan], Rows], plan: Plan, out: Path) -> None:
+    """One step, whose rows are in the record as they come. What goes wrong in it ends it, and not the check."""
+    own: dict[str, Any] = {"seconds": 0.0, "stopped": None, "error": None, "rows": []}
+    record["steps"][name] = own
+    start = perf_counter()
+    try:
+        with plan.deadline.enforced():
+            for row in step(plan):
+                own["rows"].append(row)
+                own["seconds"] = perf_counter() - start
+                record["passed"] &= row.get("equal") is not False and row.get("passed") is not False
+                print(line(name, row), flush=True)
+                write(record, out)
+    except TimeUp:
+        own["stopped"] = "the time limit"
+    except Exception as error:  # the next step may still tell something, and the machine is here only now
+        own["error"] = f"{type(error).__name__}: {error}"
+        record["passed"] = False
+        print(f"{name:10} {own['error']}", flush=True)
+    own["seconds"] = perf_counter() - start
+    write(record, out)
 
-    best: dict[str, dict[str, float]] = {"cpu": {}, "cuda": {}}
-    for number in range(ROUNDS + 1):
-        for backend, phases in best.items():
-            result = gpubt.run(["data=synthetic", f"data.synthetic.bars={bars}", "strategy=ema_cross", f"backend={backend}"])
-            for name in TIMED_PHASES if number else ():
-                seconds = result.benchmark["phases"][name]["seconds"]
-                phases[name] = min(seconds, phases.get(name, seconds))
-    totals = {backend: sum(phases.values()) for backend, phases in best.items()}
-    print(
-        f"{bars:>10,} bars  cpu {totals['cpu'] * 1e3:9.2f} ms  cuda {totals['cuda'] * 1e3:9.2f} ms  {totals['cpu'] / totals['cuda']:.2f}x"
-    )
-    return {"workload": f"ema_cross on {bars} synthetic bars", "rounds": ROUNDS, "best_s": best, "total_s": totals}
+
+def write(record: dict[str, Any], out: Path) -> None:
+    """The record so far; the file is whole at any time."""
+    from gpubt.records.arrow import write_json
+
+    write_json(record, out)
+
+
+def line(step: str, row: dict[str, Any]) -> str:
+    """A row for the terminal."""
+    verdict = row.get("equal", row.get("passed"))
+    words = {True: "equal" if "equal" in row else "passed", False: "DIFFERS" if "equal" in row else "FAILED", None: ""}[verdict]
+    output = "\n".join(["", *row.get("output", [])])
+    return f"{step:10} {words:8} {row['what']}{'  ' + row['result'] if 'result' in row else ''}{output.rstrip()}"
 
 
 if __name__ == "__main__":
