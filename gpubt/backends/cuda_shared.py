@@ -1,5 +1,5 @@
-"""Exits shared by the sets of one signal on a device: the touches of each distinct level are searched once for each entry, then each set takes
-its own. Sets that gain nothing by it, and those that may be liquidated, are left to the walk."""
+"""Exits shared by the sets of one signal on a device: the touches of each distinct level are searched once for each entry, then each set
+takes its own. Sets that gain nothing by it, and those that may be liquidated, are left to the walk."""
 
 from __future__ import annotations
 
