@@ -273,6 +273,9 @@ class Backend(ABC):
         """Bytes a second that the device's memory can move at most; None: not known."""
         return None
 
+    def ease(self) -> None:  # noqa: B027 - only a device has launches
+        """Take half the memory for the work of one launch from now on."""
+
     def memory(self) -> dict[str, int] | None:
         """`used`, `peak`, `free`, `total` bytes of the device; None without one."""
         return None

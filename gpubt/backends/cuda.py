@@ -33,6 +33,7 @@ class CudaBackend(Backend):
 
     name = "cuda"
     breadth = 16  # a thread walks a set, and a device has tens of thousands of threads at work
+    eased = 1  # what the memory of a launch is divided by
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -164,7 +165,7 @@ class CudaBackend(Backend):
             super()._simulate_sets(market, batch, ends, risk_free, mode, positions, out)
             return
         inputs = self._inputs(market, batch.inputs)
-        walk, sets = SetLaunches(self.runtime, self._place, inputs, batch, ends, risk_free), np.arange(batch.n)
+        walk, sets = SetLaunches(self.runtime, self._place, inputs, batch, ends, risk_free, self.eased), np.arange(batch.n)
         if mode != "bar" and market.detail is None:
             sets = SharedLaunches(walk, market.n).run(out)
         walk.run(mode == "bar", sets, out)
@@ -209,6 +210,10 @@ class CudaBackend(Backend):
     def bandwidth(self) -> float | None:
         """Of the device's memory."""
         return self.runtime.bandwidth()
+
+    def ease(self) -> None:
+        """After memory ran out."""
+        self.eased *= 2
 
     def memory(self) -> dict[str, int]:
         """Of the device."""

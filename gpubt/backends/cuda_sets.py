@@ -22,7 +22,8 @@ SETS = np.dtype(
 
 
 class SetLaunches:
-    """One batch: its inputs (rows of addresses by `layout.TABLE`, then the number of bars) and parameters are on the device once."""
+    """One batch: its inputs (rows of addresses by `layout.TABLE`, then the number of bars) and parameters are on the device once. A launch
+    takes the memory that it may, divided by `eased`."""
 
     def __init__(
         self,
@@ -32,8 +33,9 @@ class SetLaunches:
         batch: Batch,
         ends: NDArray[np.int64],
         risk_free: float,
+        eased: int = 1,
     ) -> None:
-        self.runtime, self.put, self.batch = runtime, put, batch
+        self.runtime, self.put, self.batch, self.eased = runtime, put, batch, eased
         used, self.trade_of = np.unique(batch.trade_of, return_inverse=True)
         self.trades = own = [batch.trades[i] for i in used]
         rungs, lengths = np.concatenate([trade.rungs for trade in own]), np.array([len(trade.rungs) for trade in own])
@@ -52,7 +54,7 @@ class SetLaunches:
     def run(self, bar_by_bar: bool, sets: NDArray[np.int64], out: Sets) -> None:
         """Tallies and sums of these sets."""
         blocks = out.sums.shape[1]
-        most = max(1, ROOM // (self.room * layout.TRADE.itemsize + layout.TALLY.itemsize + 16 * blocks))
+        most = max(1, ROOM // self.eased // (self.room * layout.TRADE.itemsize + layout.TALLY.itemsize + 16 * blocks))
         for start in range(0, len(sets), most):
             self._launch(sets[start : start + most], bar_by_bar, blocks, out)
 

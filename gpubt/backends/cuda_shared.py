@@ -53,6 +53,7 @@ class SharedLaunches:
 
     def __init__(self, walk: SetLaunches, n: int) -> None:
         self.walk, self.runtime, self.n = walk, walk.runtime, n
+        self.half = ROOM // 2 // walk.eased
         self.segments = min(SEGMENTS, n // 64 + 1)
 
     def run(self, out: Sets) -> NDArray[np.int64]:
@@ -60,7 +61,7 @@ class SharedLaunches:
         alone = np.ones(len(out.tallies), np.bool_)
         found = self._groups()
         blocks = out.sums.shape[1]
-        most = max(1, ROOM // 2 // (ACCOUNT + layout.TALLY.itemsize + OWN.itemsize + GROUP.itemsize + 8 + 16 * blocks))
+        most = max(1, self.half // (ACCOUNT + layout.TALLY.itemsize + OWN.itemsize + GROUP.itemsize + 8 + 16 * blocks))
         for start in range(0, len(found.sets), most):
             part = slice(start, start + most)
             alone[found.sets[part]] = self._launch(found, part, blocks, out)
@@ -120,7 +121,7 @@ class SharedLaunches:
         numbers, own["group"] = np.unique(own["group"], return_inverse=True)
         groups, entries = found.groups[numbers], int(found.entries[numbers].max())
         count, width = len(groups), max(1, int(groups["width"].max()))
-        room = max(1, min(entries, ROOM // 2 // (count * (CANDIDATE + TOUCH * width))))
+        room = max(1, min(entries, self.half // (count * (CANDIDATE + TOUCH * width))))
         put, empty = self.walk.put, self.runtime.empty
         mine = {
             **{"levels": put(found.levels), "groups": put(groups), "own": put(own), "before": self.before},

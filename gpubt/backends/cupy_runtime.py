@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gpubt.errors import BackendUnavailable, GpubtError
+from gpubt.errors import BackendUnavailable, OutOfDeviceMemory
 from gpubt.memory import device_process_bytes
 from gpubt.phases import profiler
 from gpubt.resources import kernel_sources
@@ -20,7 +20,7 @@ STAGE = 8 << 20  # bytes of one pinned buffer; two keep the copy engine busy whi
 class CupyRuntime:
     """A `gpubt.backends.runtime.Runtime` on device number `device`, with a memory pool of its own.
 
-    Raises BackendUnavailable for a device that isn't there, and GpubtError when its memory is not enough.
+    Raises BackendUnavailable for a device that isn't there, and OutOfDeviceMemory when its memory is not enough.
     """
 
     def __init__(self, device: int = 0) -> None:
@@ -50,7 +50,7 @@ class CupyRuntime:
             pointer = self._pool.malloc(wanted)
         except self._cupy.cuda.memory.OutOfMemoryError as error:
             free, total = self._device.mem_info
-            raise GpubtError(
+            raise OutOfDeviceMemory(
                 f"the device has {free / 2**20:,.0f} of {total / 2**20:,.0f} MiB free, and {wanted / 2**20:,.0f} MiB more are "
                 "needed; lower data.frac or cache.budget_mib, or use backend=cpu"
             ) from error

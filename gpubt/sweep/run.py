@@ -121,6 +121,8 @@ class Sweep:
                 with self.phases.phase("metrics", sets=len(chunk)):
                     table = rows_table(self.space, chunk, out, engine.capital(chunk), engine.bars, engine.periods)
                 yield table, data.bars.n
+            if store is not None and engine.warning:
+                store.warn(engine.warning)
 
     def keep(self, remaining: NDArray[np.int64], store: Store) -> None:
         """Simulate the sets that remain; their rows go to part files, which are whole or not there."""
