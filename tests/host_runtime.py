@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import weakref
 from functools import cache
@@ -61,6 +62,9 @@ class HostRuntime:
         self.used = self.peak = 0
         self.launched: dict[str, dict[str, float]] = {}
         self.transferred = 0
+
+    def use(self) -> None:
+        self.thread = threading.get_ident()
 
     def to_device(self, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         self.transferred += host.nbytes

@@ -35,8 +35,8 @@ class CudaBackend(Backend):
     breadth = 16  # a thread walks a set, and a device has tens of thousands of threads at work
     eased = 1  # what the memory of a launch is divided by
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
+    def __init__(self, runtime: Runtime, peers: Sequence[CudaBackend] = ()) -> None:
+        self.runtime, self.peers = runtime, peers
         self.device = runtime.name
 
     def _upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None) -> Market:
@@ -210,6 +210,10 @@ class CudaBackend(Backend):
     def bandwidth(self) -> float | None:
         """Of the device's memory."""
         return self.runtime.bandwidth()
+
+    def use(self) -> None:
+        """Of several devices this one."""
+        self.runtime.use()
 
     def ease(self) -> None:
         """After memory ran out."""

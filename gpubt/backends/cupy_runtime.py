@@ -31,7 +31,7 @@ class CupyRuntime:
             raise BackendUnavailable(f"backend.device must be under the number of CUDA devices, {count}, got {device}")
         self._cupy = cupy
         self._device = cupy.cuda.Device(device)
-        self._device.use()
+        self.use()
         self._pool = cupy.cuda.MemoryPool()
         self._stages: list[tuple[np.ndarray[Any, Any], Any]] = []
         self._peak = 0
@@ -42,6 +42,10 @@ class CupyRuntime:
         self._launched: list[tuple[str, Any, Any, int]] = []  # of profiled runs
         self.name = str(cupy.cuda.runtime.getDeviceProperties(device)["name"].decode())
         self.transferred = 0  # bytes copied to the device
+
+    def use(self) -> None:
+        """Make this the device of the calling thread."""
+        self._device.use()
 
     def empty(self, size: int, dtype: Any) -> Any:
         """`size` uninitialised elements."""

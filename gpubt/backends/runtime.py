@@ -19,6 +19,9 @@ class Runtime(Protocol):
 
     name: str
 
+    def use(self) -> None:
+        """Make this the device of the calling thread. Making a runtime does too."""
+
     def to_device(self, host: np.ndarray[Any, Any]) -> Array:
         """A device copy of `host`."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ class Signals:
     def __init__(self, variants: Variants, space: Space, groups: Groups) -> None:
         self._variants, self._space, self._groups = variants, space, groups
         self._numbers: dict[Series, int] = {}
+        self._next = count()  # threads that ask at once get different numbers
         self._grid = self._try_grid() if len(groups.signals) >= FEWEST else None
 
     def series(self, groups: Sequence[int]) -> tuple[Series, ...]:
@@ -41,7 +43,7 @@ class Signals:
         """The indicators that the rules of a group read, by numbers that are the same for all groups."""
         if self._grid:
             return self._grid.numbers(group)
-        return {self._numbers.setdefault(one, len(self._numbers)) for one in self._program(group).series() if not one.is_column}
+        return {self._numbers.setdefault(one, next(self._next)) for one in self._program(group).series() if not one.is_column}
 
     @property
     def kinds(self) -> float:
