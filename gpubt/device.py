@@ -7,12 +7,15 @@ import os
 import sys
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gpubt.caches import cache_dir as cache_dir
 from gpubt.caches import set_numba_cache as set_numba_cache
 from gpubt.errors import BackendUnavailable
 from gpubt.hardware import cpu_model
+
+if TYPE_CHECKING:
+    from gpubt import config
 
 INSTALL = "pip install 'gpubt[cuda13]' (or gpubt[cuda12] for a CUDA 12 driver)"
 BREAK_EVEN_FILE = "break_even.json"
@@ -168,6 +171,16 @@ def choose_backend(name: str, work: int, status: CudaStatus | None = None) -> tu
     if not status.available:
         return "cpu", f"backend=auto takes cpu: {status.reason}"
     return _by_break_even(work, status)
+
+
+def device_numbers(wanted: config.Backend, count: int) -> list[int]:
+    """The CUDA devices of `backend.devices`, or else `backend.device`, of `count` that answer. Raises BackendUnavailable."""
+    if wanted.devices is None:
+        return [wanted.device]
+    numbers: list[int] = list(range(count)) if wanted.devices == "all" else list(wanted.devices)
+    if not all(number < count for number in numbers):
+        raise BackendUnavailable(f"backend.devices must be under the number of CUDA devices, {count}, got {numbers}; use all")
+    return numbers
 
 
 def _by_break_even(work: int, status: CudaStatus) -> tuple[str, str]:

@@ -4,6 +4,7 @@ GpubtError                  any failure the engine explains in one sentence
 ├── InputError              the input's fault: exit code 2
 │   ├── ConfigError         a key, a value, a rule or a strategy file
 │   └── DataError           a file or the bars in it
+├── OutOfDeviceMemory       an array that the device has no room for; less work at once may fit
 └── BackendUnavailable      an explicit backend that can't be had: exit code 2
 """
 
@@ -37,6 +38,10 @@ class BackendUnavailable(GpubtError):
     """The backend that was asked for can't run here; the message has the remedy."""
 
     exit_code = 2
+
+
+class OutOfDeviceMemory(GpubtError):
+    """The device has no room for an array; the message has figures and the remedy."""
 
 
 def accepted(names: Iterable[str], got: str = "") -> str:

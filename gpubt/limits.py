@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from gpubt.config import Config
@@ -162,6 +162,15 @@ def check(config: Config, changed: Collection[str] | None = None) -> None:
         check_others(config.data.others)
     for key in ("costs.funding", "costs.borrow"):
         _at_most_one(config, key, ("annual", "per_bar"))
+    _check_devices(config.backend.devices)
+
+
+def _check_devices(wanted: Any) -> None:
+    if wanted is None or wanted == "all":
+        return
+    numbers = list(wanted) if isinstance(wanted, Sequence) and not isinstance(wanted, str) else []
+    if not numbers or not all(type(one) is int and one >= 0 for one in numbers) or len(set(numbers)) < len(numbers):
+        raise ConfigError(f"backend.devices must be all or a list of different numbers from 0 on, got {wanted}")
 
 
 def _interval(low: float, high: float, inclusive: bool) -> str:

@@ -178,6 +178,13 @@ class Phases:
             for name, seconds in self._seconds.items()
         }
 
+    def add(self, other: Phases) -> None:
+        """Count the phases of another thread too, which ran beside this one: the sum of all is more than the time that passed."""
+        for name, seconds in other._seconds.items():
+            self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+            self._calls[name] = self._calls.get(name, 0) + other._calls[name]
+        self._marks += other._marks
+
     def total(self) -> float:
         """Seconds spent in all phases."""
         return sum(self._seconds.values())

@@ -9,13 +9,16 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
+import weakref
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gpubt.errors import OutOfDeviceMemory
 from gpubt.resources import folder, kernel_sources
 
 FLAGS = ["-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-Wall", "-Wno-unknown-pragmas"]
@@ -48,16 +51,20 @@ def build(sanitize: bool = False) -> ctypes.CDLL:
 
 
 class HostRuntime:
-    """A `gpubt.backends.runtime.Runtime` without a device. `shape=(grid, block)` fixes the launch shape."""
+    """A `gpubt.backends.runtime.Runtime` without a device. `shape=(grid, block)` fixes the launch shape; `limit`: bytes that arrays may
+    take together."""
 
     name = "host-built kernels"
 
-    def __init__(self, shape: tuple[int, int] = (3, 64), sanitize: bool = False) -> None:
-        self.shape = shape
+    def __init__(self, shape: tuple[int, int] = (3, 64), sanitize: bool = False, limit: float = float("inf")) -> None:
+        self.shape, self.limit = shape, limit
         self.library = build(sanitize)
         self.used = self.peak = 0
         self.launched: dict[str, dict[str, float]] = {}
         self.transferred = 0
+
+    def use(self) -> None:
+        self.thread = threading.get_ident()
 
     def to_device(self, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         self.transferred += host.nbytes
@@ -69,14 +76,24 @@ class HostRuntime:
         return array.copy()
 
     def empty(self, size: int, dtype: Any) -> np.ndarray[Any, Any]:
-        array = np.empty(size, dtype)
+        array = self._kept(np.empty(size, dtype))
         array.view(np.uint8)[:] = 0xA5  # what a kernel forgets to write shows
-        self.peak += array.nbytes
         return array
 
     def zeros(self, size: int, dtype: Any) -> np.ndarray[Any, Any]:
-        self.peak += size * np.dtype(dtype).itemsize
-        return np.zeros(size, dtype)
+        return self._kept(np.zeros(size, dtype))
+
+    def _kept(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """A new array, which counts as long as it or a view of it is there."""
+        if self.used + array.nbytes > self.limit:
+            raise OutOfDeviceMemory(f"no room for {array.nbytes} bytes beside {self.used}")
+        self.used += array.nbytes
+        self.peak = max(self.peak, self.used)
+        weakref.finalize(array, self._gone, array.nbytes)
+        return array
+
+    def _gone(self, size: int) -> None:
+        self.used -= size
 
     def address(self, array: np.ndarray[Any, Any]) -> int:
         return int(array.ctypes.data)

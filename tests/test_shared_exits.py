@@ -11,7 +11,7 @@ import pytest
 from gpubt.backends import cpu_sets
 from gpubt.backends.base import Backend, Batch, Inputs, Trading
 from gpubt.backends.cpu import CpuBackend
-from gpubt.backends.cpu_sets import FREE, can_share
+from gpubt.backends.sharing import FREE, can_share
 from gpubt.simulate import layout as k
 
 # What lets exits be shared, over whatever was drawn
@@ -21,7 +21,7 @@ SMOOTH = {"lot": 0.0, "carry_long": 0.0, "carry_short": 0.0, "end_free": 0, "com
 FIELDS = set(k.PARAMS.names or ())
 
 
-def drawn_batch(backend: CpuBackend, seed: int, variants: int, smooth: bool) -> tuple[Any, Batch, np.ndarray]:
+def drawn_batch(backend: Backend, seed: int, variants: int, smooth: bool) -> tuple[Any, Batch, np.ndarray]:
     """A market, two signals and ways to trade them, most of which enter alike; and return periods."""
     rng = np.random.default_rng(seed)
     n = int(rng.choice([1, 2, 10, 65, 200, 700, 5000]))

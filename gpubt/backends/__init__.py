@@ -12,18 +12,21 @@ if TYPE_CHECKING:
     from gpubt.backends.base import Backend
 
 
-def get_backend(wanted: config.Backend, work: int, kernels: str = "simulate") -> tuple[Backend, str]:
+def get_backend(wanted: config.Backend, work: int, kernels: str = "simulate", several: bool = False) -> tuple[Backend, str]:
     """The backend for `work` (bars x parameter sets) and the reason. Raises BackendUnavailable when an explicit choice can't be had.
-    `kernels`: a module of compiled code that will be needed; a person is told when it has to be compiled first."""
+    `kernels`: a module of compiled code that will be needed; a person is told when it has to be compiled first. `several`: of all of
+    `backend.devices`, not the first alone; it has the others as its peers."""
     from gpubt.caches import set_numba_cache
-    from gpubt.device import choose_backend
+    from gpubt.device import choose_backend, cuda_status, device_numbers
 
     name, reason = choose_backend(wanted.name, work)
     if name == "cuda":
         from gpubt.backends.cuda import CudaBackend
         from gpubt.backends.cupy_runtime import CupyRuntime
 
-        return CudaBackend(CupyRuntime(wanted.device)), reason
+        first, *others = device_numbers(wanted, len(cuda_status().devices))
+        peers = [CudaBackend(CupyRuntime(number)) for number in others if several]
+        return CudaBackend(CupyRuntime(first), peers), reason
     _announce(set_numba_cache(), kernels)
     from gpubt.backends.cpu import CpuBackend
 

@@ -120,6 +120,7 @@ class Backend(ABC):
     threads: int | None = None  # of the host that compute; None: a device does
     bytes_transferred = 0
     breadth = 1  # how many times the sets that the CPU takes at once keep it busy
+    peers: Sequence[Backend] = ()  # the same on further devices, for the sets of a sweep
 
     def upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None = None) -> Market:
         """Bring bars over, once, and index them. `columns` has open, high, low, close and what else rules read; equal lengths >= 1.
@@ -294,6 +295,12 @@ class Backend(ABC):
     def bandwidth(self) -> float | None:
         """Bytes a second that the device's memory can move at most; None: not known."""
         return None
+
+    def use(self) -> None:  # noqa: B027 - only of devices there are several
+        """Compute here what the calling thread asks for from now on."""
+
+    def ease(self) -> None:  # noqa: B027 - only a device has launches
+        """Take half the memory for the work of one launch from now on."""
 
     def memory(self) -> dict[str, int] | None:
         """`used`, `peak`, `free`, `total` bytes of the device; None without one."""

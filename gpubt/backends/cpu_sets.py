@@ -15,16 +15,11 @@ from gpubt.backends.kernels.account import HASH_SEED
 from gpubt.backends.kernels.marks import LANE, LANES
 from gpubt.backends.kernels.marks import STATE as ACCOUNT
 from gpubt.backends.kernels.position import STATE
+from gpubt.backends.sharing import grouped, kinds_of_entry
 from gpubt.simulate import layout as k
 
 Share = Callable[..., None]
 
-# What sets that share exits may differ in; all else decides when an entry fills, or what ends it
-FREE = (
-    *("capital", "size_kind", "size_value", "max_leverage", "lot", "maintenance", "liquidate", "same_bar", "max_bars"),
-    *("commission_rate", "commission_per_unit", "commission_fixed", "commission_minimum", "carry_long", "carry_short"),
-    *("stop_kind", "stop_value", "target_kind", "target_value", "trail_kind", "trail_value", "trail_activation", "beyond_stop", "end_free"),
-)
 ROOM = 256  # candidates of one piece: their touches stay in the cache
 WORTH = 50_000  # bars times sets that are worth a thread
 FEWEST = 12  # sets of one signal from which on they are played side by side
@@ -78,43 +73,30 @@ class SetRun:
 
     def _share_exits(self, share: Share) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The sets that can share exits, simulated; which of them are left to be walked."""
-        batch, trade_of, input_of = self.batch, self.batch.trade_of, self.batch.input_of
-        fits = np.array([can_share(trade.params[0], trade.rungs) for trade in batch.trades])
+        trade_of, input_of = self.batch.trade_of, self.batch.input_of
         kinds, wide = kinds_of_entry(self.params), lanes_of(self.params)
         kinds = np.unique(kinds * (wide.max() + 1) + wide, return_inverse=True)[1]  # apart: those that lanes can play together
-        sets = np.flatnonzero(fits[trade_of])
-        key = input_of[sets] * (kinds.max() + 1) + kinds[trade_of[sets]]
-        order = np.argsort(key, kind="stable")
-        sets, key = sets[order], key[order]
+        found = grouped(input_of, trade_of, self.batch.trades, self.params, kinds)
+        sets, trades = found.sets, trade_of[found.sets]
         records = np.zeros(len(sets), shared.SET)
         for name, rows in (("params", self.params), ("entry", self.entries)):
-            records[name] = _rows(rows)[trade_of[sets]]
+            records[name] = _rows(rows)[trades]
         for name, rows in (("account", self.accounts), ("tally", self.out.tallies)):
             records[name] = _rows(rows)[sets]
-        bounds = np.flatnonzero(np.diff(key, prepend=-1, append=-1))
-        starts = bounds[:-1]
-        if len(sets) and np.diff(bounds).max() > self.piece:
-            starts = np.concatenate([np.arange(a, z, self.piece) for a, z in pairwise(bounds)])
+        for name, column in zip(("stop", "trail", "target", "time"), found.places.T, strict=True):
+            records[name] = column[trades]
+        starts = found.bounds[:-1]
+        if len(sets) and np.diff(found.bounds).max() > self.piece:
+            starts = np.concatenate([np.arange(a, z, self.piece) for a, z in pairwise(found.bounds)])
         groups = np.zeros(len(starts), shared.GROUP)
-        groups["first"], groups["last"] = starts, np.minimum(np.append(starts[1:], len(sets)), len(sets))
+        groups["first"], groups["last"] = starts, np.append(starts[1:], len(sets))[: len(starts)]
         groups["table"] = _rows(self.tables)[input_of[sets[starts]]]
         groups["lowest"], groups["highest"] = self.prices.low1.min(), self.prices.high1.max()
-        kept = []
-        for kind in np.unique(kinds[fits]):
-            trades = np.flatnonzero(fits & (kinds == kind))
-            levels, places = distinct_levels(self.params[trades])
-            kept.append(levels)
-            number = np.zeros(len(kinds), np.int64)
-            number[trades] = np.arange(len(trades))
-            mine = kinds[trade_of[sets]] == kind
-            for name, column in zip(("stop", "trail", "target", "time"), places.T, strict=True):
-                records[name][mine] = column[number[trade_of[sets[mine]]]]
-            own = mine[starts]
-            groups["lanes"][own] = wide[trades[0]] > 0
+        groups["lanes"] = (wide[trades[starts]] > 0) & (groups["last"] - groups["first"] >= FEWEST)
+        for kind, levels in found.levels.items():
+            own = kinds[trades[starts]] == kind
             groups["levels"][own], groups["width"][own] = levels.ctypes.data, len(levels)
-        width = max((len(levels) for levels in kept), default=0)
-
-        groups["lanes"] &= groups["last"] - groups["first"] >= FEWEST
+        width = max(map(len, found.levels.values()), default=0)
 
         def work(start: int, end: int) -> None:
             ledger, skipped = np.zeros(1, k.TRADE), np.zeros(len(k.SKIPS), np.int64)
@@ -150,18 +132,6 @@ class SetRun:
         share(work, len(sets), max(1, WORTH // self.n), 8)
 
 
-def can_share(params: Any, rungs: NDArray[Any]) -> bool:
-    """Whether the exit of a trade depends on its entry alone: market orders, one at a time, without a ladder, a break-even stop or a
-    trailing stop that looks at its own bar."""
-    return bool(
-        params["order"] == k.MARKET
-        and params["pyramiding"] <= 1
-        and not len(rungs)
-        and params["even_kind"] == k.NONE
-        and params["trail_same_bar"] == 0
-    )
-
-
 def lane_buffers(width: int, sets: int) -> tuple[NDArray[Any], ...]:
     """What `lanes.run_lanes` works in, for up to so many sets and `width` levels."""
     rows, chunks = ROOM * (width + 2), -(-sets // lanes.WIDE)
@@ -178,35 +148,6 @@ def lanes_of(params: NDArray[Any]) -> NDArray[np.int64]:
     sized |= (params["size_kind"] == k.PERCENT_EQUITY) & (params["commission_fixed"] == 0.0) & (params["commission_minimum"] == 0.0)
     found: NDArray[np.int64] = 1 + params["size_kind"] * 4 + params["beyond_stop"] * 2 + params["liquidate"]
     return np.where(plain & sized, found, 0)
-
-
-def kinds_of_entry(params: NDArray[Any]) -> NDArray[np.int64]:
-    """A number for each of the PARAMS records: equal where they agree in all that sharing needs."""
-    fixed = np.stack([params[name].astype(float) for name in k.PARAMS.names or () if name not in FREE], axis=1)
-    return np.unique(fixed, axis=0, return_inverse=True)[1].ravel()
-
-
-def distinct_levels(params: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The LEVEL records of these PARAMS records, and of each record the number of its stop, trailing stop, target and time exit, -1 for
-    none."""
-    count = len(params)
-    wanted = np.zeros((4, count), shared.LEVEL)  # stops first: targets in R measure from them
-    for family, name in ((shared.STOPS, "stop"), (shared.TRAILS, "trail"), (shared.TARGETS, "target")):
-        wanted["family"][family], wanted["of"][family] = family, -1
-        wanted["kind"][family], wanted["value"][family] = params[f"{name}_kind"], params[f"{name}_value"]
-    wanted["activation"][shared.TRAILS] = params["trail_activation"]
-    wanted["family"][shared.TIMES], wanted["of"][shared.TIMES] = shared.TIMES, -1
-    wanted["kind"][shared.TIMES], wanted["value"][shared.TIMES] = params["max_bars"] > 0, params["max_bars"]
-    places = np.full((count, 4), -1, np.int64)
-    found: list[NDArray[Any]] = []
-    for family in (shared.STOPS, shared.TRAILS, shared.TARGETS, shared.TIMES):
-        if family == shared.TARGETS:
-            wanted["of"][family] = np.where(wanted["kind"][family] == k.R_MULTIPLE, places[:, shared.STOPS], -1)
-        there = wanted["kind"][family] != k.NONE
-        own, places[there, family] = np.unique(wanted[family][there], return_inverse=True)
-        places[there, family] += sum(map(len, found))
-        found.append(own)
-    return np.concatenate(found), places
 
 
 def clear(out: Sets, sets: NDArray[np.int64]) -> None:

@@ -13,6 +13,7 @@ from gpubt.backends import cuda_indicators, cuda_scan
 from gpubt.backends.base import SIGNALS, Array, Backend, Batch, Inputs, Ledger, Market, Sets, by_entry, packed, parameter_entry
 from gpubt.backends.cuda_grid import MaskRows, scan_grid
 from gpubt.backends.cuda_sets import SetLaunches
+from gpubt.backends.cuda_shared import SharedLaunches
 from gpubt.backends.runtime import Runtime
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
@@ -32,9 +33,10 @@ class CudaBackend(Backend):
 
     name = "cuda"
     breadth = 16  # a thread walks a set, and a device has tens of thousands of threads at work
+    eased = 1  # what the memory of a launch is divided by
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
+    def __init__(self, runtime: Runtime, peers: Sequence[CudaBackend] = ()) -> None:
+        self.runtime, self.peers = runtime, peers
         self.device = runtime.name
 
     def fetch(self, series: Array) -> NDArray[np.float64]:
@@ -170,7 +172,10 @@ class CudaBackend(Backend):
             super()._simulate_sets(market, batch, ends, risk_free, mode, positions, out)
             return
         inputs = self._inputs(market, batch.inputs)
-        SetLaunches(self.runtime, self._place, inputs, batch, ends, risk_free).run(mode == "bar", out)
+        walk, sets = SetLaunches(self.runtime, self._place, inputs, batch, ends, risk_free, self.eased), np.arange(batch.n)
+        if mode != "bar" and market.detail is None:
+            sets = SharedLaunches(walk, market.n).run(out)
+        walk.run(mode == "bar", sets, out)
 
     def _inputs(self, market: Market, inputs: Inputs) -> NDArray[np.uint64]:
         """Of each input a table of addresses by `layout.TABLE`, and then the number of bars. Its parts have no name in common."""
@@ -212,6 +217,14 @@ class CudaBackend(Backend):
     def bandwidth(self) -> float | None:
         """Of the device's memory."""
         return self.runtime.bandwidth()
+
+    def use(self) -> None:
+        """Of several devices this one."""
+        self.runtime.use()
+
+    def ease(self) -> None:
+        """After memory ran out."""
+        self.eased *= 2
 
     def memory(self) -> dict[str, int]:
         """Of the device."""

@@ -22,7 +22,8 @@ SETS = np.dtype(
 
 
 class SetLaunches:
-    """One batch: its inputs (rows of addresses by `layout.TABLE`, then the number of bars) and parameters are on the device once."""
+    """One batch: its inputs (rows of addresses by `layout.TABLE`, then the number of bars) and parameters are on the device once. A launch
+    takes the memory that it may, divided by `eased`."""
 
     def __init__(
         self,
@@ -32,12 +33,13 @@ class SetLaunches:
         batch: Batch,
         ends: NDArray[np.int64],
         risk_free: float,
+        eased: int = 1,
     ) -> None:
-        self.runtime, self.put, self.batch = runtime, put, batch
+        self.runtime, self.put, self.batch, self.eased = runtime, put, batch, eased
         used, self.trade_of = np.unique(batch.trade_of, return_inverse=True)
-        own = [batch.trades[i] for i in used]
+        self.trades = own = [batch.trades[i] for i in used]
         rungs, lengths = np.concatenate([trade.rungs for trade in own]), np.array([len(trade.rungs) for trade in own])
-        params = np.concatenate([trade.params for trade in own])
+        self.params = params = np.concatenate([trade.params for trade in own])
         width = int(max(lengths.max() + 1, params["pyramiding"].max()))  # rows that a position can have
         self.fixed = {
             "inputs": put(inputs),
@@ -49,26 +51,41 @@ class SetLaunches:
         }
         self.room, self.sizes = 2 * width, {"periods": len(ends), "risk_free": risk_free}
 
-    def run(self, bar_by_bar: bool, out: Sets) -> None:
-        """Every tally and sum of the batch."""
+    def run(self, bar_by_bar: bool, sets: NDArray[np.int64], out: Sets) -> None:
+        """Tallies and sums of these sets."""
         blocks = out.sums.shape[1]
-        most = max(1, ROOM // (self.room * layout.TRADE.itemsize + layout.TALLY.itemsize + 16 * blocks))
-        for start in range(0, self.batch.n, most):
-            self._launch(slice(start, min(self.batch.n, start + most)), bar_by_bar, blocks, out)
+        most = max(1, ROOM // self.eased // (self.room * layout.TRADE.itemsize + layout.TALLY.itemsize + 16 * blocks))
+        for start in range(0, len(sets), most):
+            self._launch(sets[start : start + most], bar_by_bar, blocks, out)
 
-    def _launch(self, sets: slice, bar_by_bar: bool, blocks: int, out: Sets) -> None:
-        count = sets.stop - sets.start
+    def _launch(self, sets: NDArray[np.int64], bar_by_bar: bool, blocks: int, out: Sets) -> None:
+        count = len(sets)
         mine = {
             "input_of": self.put(self.batch.input_of[sets]),
             "trade_of": self.put(self.trade_of[sets]),
             "rows": self.runtime.empty(count * self.room * layout.TRADE.itemsize, np.uint8),
+            **self.results(count, blocks),
+        }
+        record = self.record(SETS, mine, count=count, room=self.room, blocks=blocks)
+        self.runtime.launch("simulate_sets", count, record, np.int64(bar_by_bar))
+        self.keep(mine, sets, out)
+
+    def results(self, count: int, blocks: int) -> dict[str, Array]:
+        """Where a launch of `count` sets writes."""
+        return {
             "sums": self.runtime.zeros(max(1, count * blocks), np.float64),
             "squares": self.runtime.zeros(max(1, count * blocks), np.float64),
             "out": self.runtime.empty(count * layout.TALLY.itemsize, np.uint8),
         }
-        addresses = {name: self.runtime.address(array) for name, array in (self.fixed | mine).items()}
-        record = layout.record(SETS, **addresses, **self.sizes, count=count, room=self.room, blocks=blocks)
-        self.runtime.launch("simulate_sets", count, self.put(record), np.int64(bar_by_bar))
-        out.tallies[sets] = self.runtime.to_host(mine["out"]).view(layout.TALLY)
+
+    def record(self, dtype: np.dtype[Any], own: dict[str, Array], **sizes: int) -> Array:
+        """What a launch is told: the addresses of the batch's arrays and its own, and sizes. The arrays must outlive the launch."""
+        addresses = {name: self.runtime.address(array) for name, array in (self.fixed | own).items() if name in (dtype.names or ())}
+        return self.put(layout.record(dtype, **addresses, **self.sizes, **sizes))
+
+    def keep(self, written: dict[str, Array], sets: NDArray[np.int64], out: Sets) -> None:
+        """What a launch wrote of these sets."""
+        out.tallies[sets] = self.runtime.to_host(written["out"]).view(layout.TALLY)
         for name, sums in (("sums", out.sums), ("squares", out.squares)):
-            sums[sets] = self.runtime.to_host(mine[name])[: count * blocks].reshape(count, blocks)
+            blocks = sums.shape[1]
+            sums[sets] = self.runtime.to_host(written[name])[: len(sets) * blocks].reshape(len(sets), blocks)

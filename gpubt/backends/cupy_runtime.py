@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gpubt.errors import BackendUnavailable, GpubtError
+from gpubt.errors import BackendUnavailable, OutOfDeviceMemory
 from gpubt.memory import device_process_bytes
 from gpubt.phases import profiler
 from gpubt.resources import kernel_sources
@@ -20,7 +20,7 @@ STAGE = 8 << 20  # bytes of one pinned buffer; two keep the copy engine busy whi
 class CupyRuntime:
     """A `gpubt.backends.runtime.Runtime` on device number `device`, with a memory pool of its own.
 
-    Raises BackendUnavailable for a device that isn't there, and GpubtError when its memory is not enough.
+    Raises BackendUnavailable for a device that isn't there, and OutOfDeviceMemory when its memory is not enough.
     """
 
     def __init__(self, device: int = 0) -> None:
@@ -31,7 +31,7 @@ class CupyRuntime:
             raise BackendUnavailable(f"backend.device must be under the number of CUDA devices, {count}, got {device}")
         self._cupy = cupy
         self._device = cupy.cuda.Device(device)
-        self._device.use()
+        self.use()
         self._pool = cupy.cuda.MemoryPool()
         self._stages: list[tuple[np.ndarray[Any, Any], Any]] = []
         self._peak = 0
@@ -43,6 +43,10 @@ class CupyRuntime:
         self.name = str(cupy.cuda.runtime.getDeviceProperties(device)["name"].decode())
         self.transferred = 0  # bytes copied to the device
 
+    def use(self) -> None:
+        """Make this the device of the calling thread."""
+        self._device.use()
+
     def empty(self, size: int, dtype: Any) -> Any:
         """`size` uninitialised elements."""
         wanted = size * np.dtype(dtype).itemsize
@@ -50,7 +54,7 @@ class CupyRuntime:
             pointer = self._pool.malloc(wanted)
         except self._cupy.cuda.memory.OutOfMemoryError as error:
             free, total = self._device.mem_info
-            raise GpubtError(
+            raise OutOfDeviceMemory(
                 f"the device has {free / 2**20:,.0f} of {total / 2**20:,.0f} MiB free, and {wanted / 2**20:,.0f} MiB more are "
                 "needed; lower data.frac or cache.budget_mib, or use backend=cpu"
             ) from error

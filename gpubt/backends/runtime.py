@@ -14,9 +14,13 @@ Array = Any  # a device array: cupy.ndarray on a device, numpy.ndarray on the ho
 
 
 class Runtime(Protocol):
-    """One device. Arrays are flat and C-contiguous; kernel arguments are arrays, np.int64 or np.float64 scalars."""
+    """One device. Arrays are flat and C-contiguous; kernel arguments are arrays, np.int64 or np.float64 scalars. What makes an array raises
+    OutOfDeviceMemory where there is no room for it."""
 
     name: str
+
+    def use(self) -> None:
+        """Make this the device of the calling thread. Making a runtime does too."""
 
     def to_device(self, host: np.ndarray[Any, Any]) -> Array:
         """A device copy of `host`."""

@@ -116,6 +116,11 @@ class IndicatorCache:
         for key in self._kept.keys() - keys:
             self._bytes -= self._kept.pop(key).nbytes
 
+    def shrink(self) -> None:
+        """Keep half as much at most from now on."""
+        self._budget //= 2
+        self._make_room(0)
+
     def stats(self) -> dict[str, Any]:
         """Counts of hits, misses and evictions, bytes kept now and at the peak (with an array just computed), the names computed in their
         order, and the seconds spent in `compute` (on a device: as long as that waits)."""

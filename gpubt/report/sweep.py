@@ -62,6 +62,8 @@ def _ended(done: Finished) -> Iterator[str]:
     ]
     if phases:
         yield f"phases         {', '.join(phases)}"
+    for text in done.store.about().get("warnings", ()):
+        yield f"warning        {text}"
     figure = done.definition.config.sweep.objective
     rows = best(done, figure)
     if rows:

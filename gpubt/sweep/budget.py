@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gpubt.backends import cuda_grid, cuda_sets
+from gpubt.backends import cuda_grid, cuda_sets, cuda_shared
 from gpubt.errors import ConfigError
 from gpubt.memory import free_bytes, resident_bytes
 
@@ -18,7 +18,7 @@ MIB = 2**20
 ROWS = 48 * MIB  # rows that wait to be written, and a merge of their files
 INDEX = 1.0  # extremes of blocks, over the bytes of a column: of 8 bars 2 / 8, of 64 four times 1 / 64, ...
 LEDGER = 152 / 16  # bytes a bar of a thread's ledger: a trade each 16 bars; more makes it slower, not wrong
-WORK = cuda_grid.ROOM + cuda_sets.ROOM  # of one launch on a device
+WORK = cuda_grid.ROOM + cuda_sets.ROOM + cuda_shared.ROOM  # of launches on a device
 MASKS = 6  # of a signal group, each a bit a bar, while its comparisons are made
 
 

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.backends.base import Batch, Inputs, Sets
+from gpubt.errors import OutOfDeviceMemory
 from gpubt.indicators.cache import cache_of
 from gpubt.metrics.account import periods
+from gpubt.records.log import LOGGER
 from gpubt.simulate.inputs import calendars
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Engine:
 
     def __init__(self, prepared: Prepared, backend: Backend, data: Loaded, shares: Shares, phases: Phases) -> None:
         self.backend, self.data, self.shares, self.phases = backend, data, shares, phases
+        self.halved = 0  # how often memory ran out
         self.bars = bars = data.bars
         with self._phase("transfer"):
             self.market = backend.upload(data.columns, data.detail)
@@ -55,51 +58,81 @@ class Engine:
         return self.prepared.capitals[self.groups.trade_of[sets]]
 
     def simulated(self, remaining: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Sets]]:
-        """Tallies of the sets that remain, chunk by chunk, in the order of their signals."""
-        config = self.config
-        for sets, batch in self._chunks(remaining):
-            with self._phase("simulate", sets=len(sets)):
-                yield (
-                    sets,
-                    self.backend.simulate_sets(
-                        *(self.market, batch, self.periods.ends, self.periods.risk_free),
-                        mode=config.sim.mode,
-                        positions=config.positions,
-                        blocks=config.sweep.blocks,
-                    ),
-                )
-
-    @property
-    def _most(self) -> int:
-        return SETS * self.backend.breadth
-
-    def _chunks(self, remaining: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-        """Sets of as many signals as fit, but at most `_most`; those of one signal that are more, in several chunks."""
+        """Tallies of the sets that remain, chunk by chunk, in the order of their signals. Where a device has no room for a chunk, half of
+        it is tried. Raises OutOfDeviceMemory when there is none for one set."""
         of = self.groups.signal_of[remaining]
         order = np.argsort(of, kind="stable")
         remaining, of = remaining[order], of[order]
         bounds = np.append(np.flatnonzero(np.diff(of, prepend=-1)), len(of))
-        start = 0  # number of the first signal of a chunk, in `bounds`
-        while start < len(bounds) - 1:
-            stop = self._fitting(of, bounds, start)
-            groups = [int(of[at]) for at in bounds[start:stop]]
-            masks = self._masks(groups)
-            for at in range(bounds[start], bounds[stop], self._most):
-                sets = remaining[at : min(at + self._most, bounds[stop])]
-                yield sets, self._batch(sets, groups, masks)
-            start = stop
+        at = 0
+        while at < len(remaining):
+            try:
+                for sets, out in self._next(remaining, of, bounds, at):
+                    yield sets, out
+                    at += len(sets)
+            except OutOfDeviceMemory as error:
+                self._ease(error)
 
-    def _fitting(self, of: NDArray[np.int64], bounds: NDArray[np.int64], start: int) -> int:
-        """The end of the signals from `start` on whose masks and indicators fit the memory, and which have up to `_most` sets."""
-        room = max(1, self.shares.indicators // (8 * self.bars.n))
+    def _next(
+        self, remaining: NDArray[np.int64], of: NDArray[np.int64], bounds: NDArray[np.int64], at: int
+    ) -> Iterator[tuple[NDArray[np.int64], Sets]]:
+        """From number `at` on the sets of as many signals as fit, but at most `most`; those of one signal that are more in several chunks.
+        `of` are their signals, which begin at `bounds`."""
+        start = int(np.searchsorted(bounds, at, "right")) - 1
+        stop = self._fitting(of, bounds, start, at)
+        groups = [int(of[first]) for first in bounds[start:stop]]
+        masks = self._masks(groups)
+        for first in range(at, bounds[stop], self.most):
+            sets = remaining[first : min(first + self.most, bounds[stop])]
+            yield sets, self._tallies(self._batch(sets, groups, masks))
+
+    def _tallies(self, batch: Batch) -> Sets:
+        config = self.config
+        with self._phase("simulate", sets=batch.n):
+            return self.backend.simulate_sets(
+                *(self.market, batch, self.periods.ends, self.periods.risk_free),
+                mode=config.sim.mode,
+                positions=config.positions,
+                blocks=config.sweep.blocks,
+            )
+
+    def _ease(self, error: OutOfDeviceMemory) -> None:
+        """Take half as much at once from now on. Raises the error where that is less than one set."""
+        if self.most == self._signals == 1:
+            raise error
+        self.halved += 1
+        self.cache.shrink()
+        self.backend.ease()
+        LOGGER.warning("device memory ran out", extra={"fields": {"sets_at_once": self.most, "text": str(error)}})
+
+    @property
+    def warning(self) -> str | None:
+        """What the record says of memory that ran out."""
+        if not self.halved:
+            return None
+        return f"{self.backend.device} ran out of memory over {self.bars.symbol}: {self.most:,} sets at once, halved {self.halved} times"
+
+    @property
+    def most(self) -> int:
+        """Sets of one call."""
+        return max(1, SETS * self.backend.breadth >> self.halved)
+
+    @property
+    def _signals(self) -> int:
+        return max(1, self.shares.signals >> self.halved)
+
+    def _fitting(self, of: NDArray[np.int64], bounds: NDArray[np.int64], start: int, at: int) -> int:
+        """The end of the signals from `start` on whose masks and indicators fit the memory, and which have up to `most` sets from number
+        `at` on."""
+        room = max(1, (self.shares.indicators >> self.halved) // (8 * self.bars.n))
         if self.signals is None or self.signals.kinds <= room:
-            most = int(np.searchsorted(bounds, bounds[start] + self._most, "right")) - 1
-            return max(start + 1, min(most, start + self.shares.signals, len(bounds) - 1))
+            most = int(np.searchsorted(bounds, at + self.most, "right")) - 1
+            return max(start + 1, min(most, start + self._signals, len(bounds) - 1))
         series: set[int] = set()
         stop = start
-        while stop < len(bounds) - 1 and stop - start < self.shares.signals:
+        while stop < len(bounds) - 1 and stop - start < self._signals:
             more = self.signals.numbers(int(of[bounds[stop]]))
-            if stop > start and (len(series | more) > room or bounds[stop + 1] - bounds[start] > self._most):
+            if stop > start and (len(series | more) > room or bounds[stop + 1] - at > self.most):
                 break
             series |= more
             stop += 1

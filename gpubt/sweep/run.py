@@ -18,6 +18,7 @@ from gpubt.phases import Phases
 from gpubt.progress import progress
 from gpubt.sweep.budget import Shares, shares
 from gpubt.sweep.definition import about
+from gpubt.sweep.devices import simulated
 from gpubt.sweep.engine import Engine
 from gpubt.sweep.prepared import Prepared
 from gpubt.sweep.rows import rows_table
@@ -93,14 +94,24 @@ class Sweep:
                 self._loaded = symbol, load(config, rows, self.reads)
         return self._loaded[1]
 
-    def shares(self, data: Loaded) -> Shares:
+    def shares(self, data: Loaded, backend: Backend | None = None) -> Shares:
         """Memory for the sets over these bars. Raises ConfigError where it is too little."""
-        groups = len(self.prepared.groups.signals)
-        return shares(self.prepared.config, self.backend, data, self.series, groups, self.backend.threads or 1)
+        groups, backend = len(self.prepared.groups.signals), backend or self.backend
+        return shares(self.prepared.config, backend, data, self.series, groups, backend.threads or 1)
 
     def engine(self, data: Loaded) -> Engine:
         """Ready to simulate over these bars."""
         return Engine(self.prepared, self.backend, data, self.shares(data), self.phases)
+
+    def engines(self, data: Loaded) -> list[Engine]:
+        """One for each device; of several each has its own clock."""
+        if not self.backend.peers:
+            return [self.engine(data)]
+        found = []
+        for backend in (*self.backend.peers, self.backend):
+            backend.use()
+            found.append(Engine(self.prepared, backend, data, self.shares(data, backend), Phases()))
+        return found
 
     def into(self, store: Store, definition: Definition, reason: str) -> Finished:
         """Every row that `store` lacks, then the table of all."""
@@ -121,11 +132,17 @@ class Sweep:
             if store is not None:
                 store.check_data(data.bars.symbol, data.report.digest, data.bars.n)
             self.bars += data.bars.n * len(sets)
-            engine = self.engine(data)
-            for chunk, out in engine.simulated(sets):
+            engines = self.engines(data)
+            engine = engines[0]
+            for chunk, out in simulated(engines, sets):
                 with self.phases.phase("metrics", sets=len(chunk)):
                     table = rows_table(self.space, chunk, out, engine.capital(chunk), engine.bars, engine.periods)
                 yield table, data.bars.n
+            for engine in engines:
+                if engine.phases is not self.phases:
+                    self.phases.add(engine.phases)
+                if store is not None and engine.warning:
+                    store.warn(engine.warning)
 
     def keep(self, remaining: NDArray[np.int64], store: Store) -> None:
         """Simulate the sets that remain; their rows go to part files, which are whole or not there."""
@@ -153,7 +170,7 @@ def backend_of(config: Config) -> tuple[Backend, str]:
     from gpubt.backends import get_backend
 
     if config.backend.name != "auto":
-        return get_backend(config.backend, work=0, kernels="lanes")
+        return get_backend(config.backend, work=0, kernels="lanes", several=True)
     backend, _ = get_backend(replace(config.backend, name="cpu"), work=0, kernels="lanes")
     return backend, "auto: the CPU; from when on cuda is faster for a sweep has not been measured"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ class Signals:
     def __init__(self, variants: Variants, space: Space, groups: Groups) -> None:
         self._variants, self._space, self._groups = variants, space, groups
         self._numbers: dict[Series, int] = {}
+        self._next = count()  # threads that ask at once get different numbers
         code = variants.base.strategy._target_ is not None  # Python may make other rules of two values together than of each alone
         self._grid = self._try_grid() if len(groups.signals) >= FEWEST and not code else None
 
@@ -44,7 +46,7 @@ class Signals:
         """The indicators that the rules of a group read, by numbers that are the same for all groups."""
         if self._grid:
             return self._grid.numbers(group)
-        return {self._numbers.setdefault(one, len(self._numbers)) for one in self._read(group) if not one.is_column}
+        return {self._numbers.setdefault(one, next(self._next)) for one in self._read(group) if not one.is_column}
 
     @property
     def kinds(self) -> float:

@@ -71,6 +71,13 @@ class Store:
                 f"{self.folder} can't be resumed: the bars of {symbol} had digest {known['digest'][:16]}, and have {digest[:16]} now"
             )
 
+    def warn(self, text: str) -> None:
+        """Keep a sentence for the reader of `sweep.json`."""
+        if self._about is None:
+            self._about = self.about()
+        self._about.setdefault("warnings", []).append(text)
+        self._unwritten = True
+
     def _note(self) -> None:
         """Write which bars rows are made of, before the rows."""
         if self._unwritten:

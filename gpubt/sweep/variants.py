@@ -71,11 +71,12 @@ class Variants:
         """What a set with these values computes; kept, as a sweep is checked by the values that its signals are made from. Raises
         ConfigError."""
         key = tuple(values.values())
-        if key not in self._plans:
+        found = self._plans.get(key)
+        if found is None:
             if len(self._plans) >= KEPT:
                 self._plans.clear()
-            self._plans[key] = plan(self.config(values))
-        return self._plans[key]
+            found = self._plans[key] = plan(self.config(values))
+        return found
 
 
 def assign(config: Config, key: str, value: Any) -> None:

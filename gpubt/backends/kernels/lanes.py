@@ -13,6 +13,7 @@ from numba import njit
 from gpubt.backends.kernels.account import flat, mix, renew
 from gpubt.backends.kernels.bits import INNER, OPTIONS, UNCOUNTED, bit_pattern, read, read_word
 from gpubt.backends.kernels.blocks import highest8, larger, lesser, lowest8
+from gpubt.backends.kernels.levels import STOPS, TARGETS, TIMES, TRAILS
 from gpubt.backends.kernels.market import INF, extremes
 from gpubt.backends.kernels.marks import LANES, clear_of_rounding, finish, lane_at, mark_at, peak_bar, stretch
 from gpubt.backends.kernels.position import slipped
@@ -23,11 +24,7 @@ from gpubt.backends.kernels.shared import (
     OPEN_TIME,
     STOP_GAP,
     STOP_INSIDE,
-    STOPS,
     TARGET_GAP,
-    TARGETS,
-    TIMES,
-    TRAILS,
     account_at,
     candidate_at,
     collect,

@@ -15,6 +15,7 @@ from gpubt.backends.kernels.account import add_position, flat, one_row, renew
 from gpubt.backends.kernels.ahead import block_range
 from gpubt.backends.kernels.bits import INNER, next_bit_at, read, record_reader
 from gpubt.backends.kernels.inside import look
+from gpubt.backends.kernels.levels import LEVEL, STOPS, TARGETS, TIMES, TRAILS
 from gpubt.backends.kernels.market import INF, TABLE, bit, extremes, optional
 from gpubt.backends.kernels.marks import STATE, finish, stretch
 from gpubt.backends.kernels.orders import refusal
@@ -23,11 +24,8 @@ from gpubt.simulate import layout as k
 
 NEVER = np.int64(2**62)
 OPEN_SIGNAL, OPEN_TIME, STOP_GAP, TARGET_GAP, STOP_INSIDE, TARGET_INSIDE, CLOSE_SIGNAL, CLOSE_TIME, CLOSE_SESSION, CLOSE_END = range(10)
-STOPS, TRAILS, TARGETS, TIMES = 0, 1, 2, 3  # what a level is; of a time exit `value` is its bars
 REVERSED, CONSUMED = 1, 2  # an exit whose own signal enters the other side; whose own signal is used up
 
-# A distinct level: of kind NONE there is none. A target in R measures from the stop `of`.
-LEVEL = np.dtype([("family", "i8"), ("kind", "i8"), ("value", "f8"), ("activation", "f8"), ("of", "i8")])
 # An entry signal: its side (+1, -1), the bar of its fill, the moment and kind of its exit by signal, session or end; the worst price until
 # then (NaN: not known yet). `known`: whether its levels were searched.
 CANDIDATE = np.dtype([(name, "i8") for name in ("signal", "side", "bar", "base", "how", "known")] + [("worst", "f8")])
