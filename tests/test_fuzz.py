@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-CASES, CHUNK = 10_000, 500
+CASES, CHUNK = 5_000, 500
 SANITIZED = 150
 
 
