@@ -1,4 +1,4 @@
-"""10,000 generated runs, the same ones every time: all implementations agree, none crashes. A part of them under sanitizers."""
+"""5,000 generated runs, the same ones every time: all implementations agree, none crashes. A part of them under sanitizers."""
 
 from __future__ import annotations
 
