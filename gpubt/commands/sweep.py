@@ -96,7 +96,12 @@ def _told(done: Finished, definition: Definition, screen: str) -> int:
 def _folder(out: str | None) -> Path:
     from datetime import datetime
 
-    return Path(out).expanduser() if out else Path("sweeps") / f"{datetime.now():%Y-%m-%d}" / f"{datetime.now():%H-%M-%S}"
+    if out:
+        return Path(out).expanduser()
+    now = datetime.now()
+    wanted = Path("sweeps") / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}"
+    # of sweeps that begin in one second each has its own
+    return next(path for i in range(1, 10_000) if not (path := wanted if i == 1 else wanted.with_name(f"{wanted.name}-{i}")).exists())
 
 
 def _again(store: Any, overrides: list[str]) -> Definition:
