@@ -1,5 +1,5 @@
 // Indicators that go through the bars one after the other: one thread, to the bit of gpubt/indicators/recurrences.py, which says what each does.
-enum { RECUR_CUMULATED, RECUR_WILDER, RECUR_ON_BALANCE, RECUR_ANCHORED, RECUR_ADAPTIVE, RECUR_PARABOLIC, RECUR_TREND };
+enum { RECUR_CUMULATED, RECUR_WILDER, RECUR_ON_BALANCE, RECUR_ANCHORED, RECUR_ADAPTIVE, RECUR_PARABOLIC, RECUR_TREND, RECUR_HELD };
 
 FN void sums(i64 op, const double *x, const double *y, const double *z, i64 bars, i64 first, double a, double *out) {
   double total = 0.0, traded = 0.0;
@@ -75,6 +75,11 @@ FN void trend(const double *close, const double *upper, const double *lower, i64
   }
 }
 
+FN void held(const double *x, const double *y, i64 bars, i64 first, double *out) {
+  double last = y[first];
+  for (i64 t = first; t < bars; t++) out[t] = last = x[t] == y[t] ? x[t] : last;
+}
+
 // `begin` is the first bar with a value, `first` the first where all inputs are valid; a, b are the parameters.
 KERNEL recur(i64 op, const double *x, const double *y, const double *z, i64 bars, i64 first, i64 begin, double a, double b, double *out) {
   blank(out, begin);
@@ -82,6 +87,7 @@ KERNEL recur(i64 op, const double *x, const double *y, const double *z, i64 bars
   switch (op) {
     case RECUR_ADAPTIVE: adaptive(x, y, z, bars, first, a, b, out); break;
     case RECUR_PARABOLIC: parabolic(x, y, bars, first, a, b, out); break;
+    case RECUR_HELD: held(x, y, bars, first, out); break;
     case RECUR_TREND: trend(x, y, z, bars, first, a, out); break;
     default: sums(op, x, y, z, bars, first, a, out);
   }

@@ -58,3 +58,14 @@ def test_beta_is_the_slope_of_the_changes(columns: dict[str, NDArray[np.float64]
     for t in (30, 1500, N - 1):
         slope = np.polyfit(x[t - 30 : t], y[t - 30 : t], 1)[0]
         assert abs(got[t] - slope) < 1e-8 * max(1.0, abs(slope))
+
+
+def test_pivots_are_known_later_and_held(columns: dict[str, NDArray[np.float64]]) -> None:
+    x, left, right = columns["close"], 6, 3
+    one = series("pivot_high", [], (left, right))
+    got = IndicatorCache(partial(indicators.compute, threads=2), {**columns, "high": x}, "data", "host", 2**30).get(one)
+    held = x[: left + right + 1].max()
+    for t in range(left + right, N):
+        window = x[t - left - right : t + 1]
+        held = window[left] if window[left] == window.max() else held
+        assert got[t] == held

@@ -12,7 +12,7 @@ from gpubt.indicators.reference import BLOCK
 
 RAW, RISES, FALLS, RANGES = map(np.int64, range(4))  # what a recurrence smooths
 NAMES = ("plus", "times", "linear", "over", "magnitude", "lag", "stochastic", "larger", "smaller", "ratio", "efficiency")
-RECURRENCES = ("cumulated", "wilder", "on_balance", "anchored", "adaptive", "parabolic", "trend")
+RECURRENCES = ("cumulated", "wilder", "on_balance", "anchored", "adaptive", "parabolic", "trend", "held")
 SPANS = ("mean_deviation", "covariance", "percent_rank", "argmax", "argmin")
 OPERATIONS = {name: np.int64(i) for i, name in enumerate(NAMES)}
 

@@ -116,6 +116,15 @@ def _trend(values: list[Values], params: Params) -> Values:
     return out
 
 
+def _held(values: list[Values], params: Params) -> Values:
+    """x where it is y, else what was held before; at first y."""
+    out, held = [], values[1][0]
+    for x, y in zip(*values, strict=True):
+        held = x if x == y else held
+        out.append(held)
+    return out
+
+
 RECURRENCES: dict[str, Callable[[list[Values], Params], Values]] = {
     "cumulated": _cumulated,
     "wilder": _wilder,
@@ -124,4 +133,5 @@ RECURRENCES: dict[str, Callable[[list[Values], Params], Values]] = {
     "adaptive": _adaptive,
     "parabolic": _parabolic,
     "trend": _trend,
+    "held": _held,
 }

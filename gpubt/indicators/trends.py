@@ -15,6 +15,8 @@ _BARS = ("high", "low", "close")
 _DAY = (*_BARS, "volume", "day", "month")
 _ONE = Warmup("1", lambda params: 1)
 _WARM_ADX = Warmup("2 * length - 1", lambda params: 2 * int(params[0]) - 1)
+_PIVOT = (length(name="left", about="bars before it that it stands out from"), length(name="right", about="bars after it"))
+_WARM_PIVOT = Warmup("left + right", lambda params: int(sum(params)))
 _WIDTH = Parameter("k", 0, "average true ranges", whole=False)
 _STEP, _MOST = Parameter("step", 0, "of the acceleration", whole=False), Parameter("most", 0, "acceleration at most", whole=False)
 _KAUFMAN = f"Perry J. Kaufman, Smarter Trading (1995); {TALIB} KAMA"
@@ -36,6 +38,7 @@ ELEMENTS = (
     Definition("adaptive", 3, (_number("fast"), _number("slow")), NO_BARS, "average from y on, as fast as z", "see kama", _KAUFMAN),
     Definition("parabolic", 2, (_STEP, _MOST), _ONE, "stop that closes in on x and y", "see psar", _WILDER),
     Definition("trend", 3, (_number("direction"),), NO_BARS, "band that follows x, or its direction", "see supertrend", _SEBAN),
+    Definition("held", 2, (), NO_BARS, "x where it is y, else the value held before", "at first y", "definition"),
 )  # fmt: skip
 
 
@@ -108,6 +111,11 @@ def _rolling_vwap(inputs: Inputs, params: Params) -> Series:
     return ratio(over("sma", times(_typical(inputs), volume), *params), over("sma", volume, *params))
 
 
+def _pivot(extreme: str, inputs: Inputs, params: Params) -> Series:
+    left, right = params
+    return Series("held", (lag(inputs[0], int(right)), over(extreme, inputs[0], left + right + 1)))
+
+
 ALL = (
     Definition(
         "kama", 1, (length(2),), ONE_LENGTH, "Kaufman's adaptive moving average",
@@ -155,6 +163,16 @@ ALL = (
         "vwap", _DAY, (), NO_BARS, "volume-weighted average price of the day so far",
         "sum of p * volume / sum of volume since midnight in data.timezone, p = (high + low + close) / 3; p where nothing was traded",
         "definition", _vwap,
+    ),
+    Definition(
+        "pivot_high", ("high",), _PIVOT, _WARM_PIVOT, "last high that stands out, known `right` bars later",
+        "high[right bars ago] where it is highest(high, left + right + 1), held from then on; before the first that highest", "definition",
+        partial(_pivot, "highest"),
+    ),
+    Definition(
+        "pivot_low", ("low",), _PIVOT, _WARM_PIVOT, "last low that stands out, known `right` bars later",
+        "low[right bars ago] where it is lowest(low, left + right + 1), held from then on; before the first that lowest", "definition",
+        partial(_pivot, "lowest"),
     ),
     Definition(
         "rolling_vwap", (*_BARS, "volume"), (length(),), BEFORE_LAST, "volume-weighted average price of a window",

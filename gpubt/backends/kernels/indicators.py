@@ -41,6 +41,7 @@ RECURRENCES = {
     "adaptive": recurrences.ADAPTIVE,
     "parabolic": recurrences.PARABOLIC,
     "trend": recurrences.TREND,
+    "held": recurrences.HELD,
 }
 SPANS = {
     "mean_deviation": spans.DEVIATION,

@@ -10,7 +10,7 @@ from gpubt.backends.kernels.bits import OPTIONS
 
 Floats = NDArray[np.float64]
 
-CUMULATED, WILDER, ON_BALANCE, ANCHORED, ADAPTIVE, PARABOLIC, TREND = range(7)
+CUMULATED, WILDER, ON_BALANCE, ANCHORED, ADAPTIVE, PARABOLIC, TREND, HELD = range(8)
 
 
 @njit(**OPTIONS)
@@ -94,6 +94,14 @@ def _trend(close: Floats, upper: Floats, lower: Floats, first: int, direction: f
 
 
 @njit(**OPTIONS)
+def _held(x: Floats, y: Floats, first: int, out: Floats) -> None:
+    held = y[first]
+    for t in range(first, len(out)):
+        held = x[t] if x[t] == y[t] else held
+        out[t] = held
+
+
+@njit(**OPTIONS)
 def recur(op: int, x: Floats, y: Floats, z: Floats, first: int, a: float, b: float, out: Floats) -> None:
     """From `first` on, where all inputs are valid; a, b are the parameters."""
     if op == ADAPTIVE:
@@ -102,5 +110,7 @@ def recur(op: int, x: Floats, y: Floats, z: Floats, first: int, a: float, b: flo
         _parabolic(x, y, first, a, b, out)
     elif op == TREND:
         _trend(x, y, z, first, a, out)
+    elif op == HELD:
+        _held(x, y, first, out)
     else:
         _sums(op, x, y, z, first, a, out)
