@@ -388,7 +388,7 @@ def test_rules_that_depend_on_two_parameters_together() -> None:
 def test_the_documented_strategies_run(tmp_path: Path) -> None:
     page = (Path(__file__).parent.parent / "docs" / "strategies.md").read_text(encoding="utf-8")
     _, *blocks = page.split("```python\n")
-    (tmp_path / "my.py").write_text("\n".join(block.split("```")[0] for block in blocks if "@gpubt." not in block))
+    (tmp_path / "my.py").write_text("\n".join(block.split("```")[0] for block in blocks if "@gpubt.indicator" not in block))
     yaml = tmp_path / "strategy" / "pullback.yaml"
     yaml.parent.mkdir()
     yaml.write_text(page.split("```yaml\n")[1].split("```")[0])

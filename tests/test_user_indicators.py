@@ -92,7 +92,7 @@ def test_values_and_warm_up(plugin: Path) -> None:
 
 def test_the_documented_ones_work(tmp_path: Path) -> None:
     page = (Path(__file__).parent.parent / "docs" / "strategies.md").read_text(encoding="utf-8")
-    (tmp_path / "mine.py").write_text(next(block for block in page.split("```python\n") if "@gpubt." in block).split("```")[0])
+    (tmp_path / "mine.py").write_text(next(block for block in page.split("```python\n") if "@gpubt.indicator" in block).split("```")[0])
     rules = {"name": "own", "side": "long", "long": {"entry": "crosses_above(close, middle(close, 9))", "exit": "damped(0.1) < 1e-9"}}
     result = gpubt.run({"plugins": [str(tmp_path / "mine.py")], "strategy": rules, "data": {"frac": 0.02}})
     assert result.summary["n_trades"] > 0
