@@ -164,7 +164,7 @@ def _inputs(config: Config, digests: Digests) -> tuple[Bars, Inputs]:
     backend = CpuBackend(config.backend.threads)
     market = backend.upload(loaded.columns)
     budget = int(config.cache.budget_mib * 2**20)
-    cache = cache_of(backend, market.columns, loaded, config.data.timezone, budget)
+    cache = cache_of(backend, market.columns, loaded, config, budget)
     fetch = Passes(cache, planned.passes(), nullcontext)
     masks = calendars(config, bars, backend)
     if planned.program:

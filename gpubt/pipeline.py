@@ -106,7 +106,7 @@ def run_one(
     making = partial(phase, "indicators", device=backend, bars=bars.n)
     with making():
         budget = int(config.cache.budget_mib * 2**20)
-        cache = cache_of(backend, market.columns, loaded, config.data.timezone, budget)
+        cache = cache_of(backend, market.columns, loaded, config, budget)
         fetch = Passes(cache, planned.passes(), making)
     entries = None
     with phase("scan", device=backend, bars=bars.n):

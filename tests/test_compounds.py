@@ -59,6 +59,7 @@ PARAMS: dict[str, tuple[float, ...]] = {
     "obv": (),
     "adl": (),
     "vwap": (),
+    "session_vwap": (),
 }
 FLAT = {"aroon_up": 100.0, "aroon_down": 100.0, "obv": 8.0, "supertrend_direction": 1.0}
 # what gives a price, where others give 0 when nothing moves
@@ -74,6 +75,7 @@ PRICES = {
     "pivot_high",
     "pivot_low",
     "vwap",
+    "session_vwap",
     "rolling_vwap",
     *(name for name in COMPOUNDS if name.startswith(("bbands", "keltner", "donchian"))),
 }
@@ -98,7 +100,7 @@ def bars(n: int) -> Columns:
 
 
 def calendar(n: int) -> Columns:
-    return {"day": np.arange(n) // 400 % 28 + 1.0, "month": np.arange(n) // 11200 % 12 + 1.0}
+    return {"session_day": np.arange(n) // 300 + 19000.0, "day": np.arange(n) // 400 % 28 + 1.0, "month": np.arange(n) // 11200 % 12 + 1.0}
 
 
 def on_host(shape: tuple[int, int], name: str, inputs: tuple[Floats, ...], first: int, params: tuple[float, ...]) -> Floats:
@@ -136,7 +138,7 @@ def test_flat_prices_give_exact_values(name: str) -> None:
     flat = {**dict.fromkeys(("open", "high", "low", "close"), np.full(3000, price)), "volume": np.full(3000, 8.0)} | calendar(3000)
     got = values(compound(name), flat)
     wanted = price if name in PRICES else FLAT.get(name, 0.0)
-    steps = 100 if name == "vwap" else 1  # a running sum keeps the rounding of each addition
+    steps = 100 if name.endswith("vwap") else 1  # a running sum keeps the rounding of each addition
     assert np.abs(got[~np.isnan(got)] - wanted).max() <= steps * np.spacing(wanted)
 
 

@@ -74,6 +74,32 @@ def test_a_row_of_a_sweep_is_its_run_and_nothing_sees_the_future(folder: Path, m
     assert cli.main(["check", "lookahead", *given]) == 0
 
 
+def test_a_few_rows_beside_daily_bars(tmp_path: Path) -> None:
+    """How long the other's bars are does not depend on how few of them are read: on Monday the last one that has ended is Friday's."""
+    days = np.array([0, 1, 4, 5, 6, 7, 8, 11, 12], np.int64) * 86_400 * 10**9  # from a Thursday on, no weekends
+    monday = days[2] + np.arange(60) * MINUTE
+    pq.write_table(pa.concat_tables([table("BTC", days, 1), table("ETH", monday, 2)]), tmp_path / "bars.parquet")
+    (tmp_path / "strategy").mkdir()
+    (tmp_path / "strategy" / "pair.yaml").write_text('name: pair\nside: long\nlong:\n  entry: "close > btc.close"\n')
+    config = configuration(words(tmp_path), str(tmp_path))
+    loaded = load(config, select(config), plan(config).columns)
+    friday = table("BTC", days, 1)["close"][1].as_py()
+    assert (loaded.columns["btc.close"] == friday).all()
+    assert loaded.report.notes == ()
+
+
+@pytest.mark.parametrize(("away", "told"), [(400, "has no bars so early"), (-400, "has bars from")])
+def test_one_that_is_not_there_is_told(away: int, told: str, folder: Path) -> None:
+    bars = pq.read_table(folder / "bars.parquet").to_pydict()
+    moved = [
+        time + np.timedelta64(away if symbol == "BTC" else 0, "D") for time, symbol in zip(bars["timestamp"], bars["symbol"], strict=True)
+    ]
+    pq.write_table(pa.table(bars | {"timestamp": moved}), folder / "bars.parquet")
+    result = run_backtest(configuration(words(folder), str(folder)))
+    assert any(f"data.others.btc {told}" in line for line in result.summary["warnings"])
+    assert any("4,000 of 4,000 rows see none of it" in line for line in result.summary["warnings"])
+
+
 def test_its_bars_are_part_of_the_digest(folder: Path) -> None:
     config = configuration(words(folder), str(folder))
     before = run_backtest(config).summary["data_digest"]

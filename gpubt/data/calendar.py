@@ -78,6 +78,36 @@ def in_session(times: Times, session: Session, default_zone: str) -> Flags:
     return flags
 
 
+def session_days(times: Times, session: Session, default_zone: str) -> Times:
+    """The number of the day (since 1970) on which the last session began by each bar's open (shape (n,)), never falling; NEITHER before
+    the first. Raises ConfigError."""
+    local = local_times(times, session.time_zone or default_zone, "session.time_zone")
+    return np.maximum.accumulate(_sessions(local, session))  # a clock that is set back over midnight returns to no session that is over
+
+
+def session_length(session: Session | None) -> int:
+    """Nanoseconds from the start to the end of a session by its clock. Raises ConfigError where neither hours nor days are given."""
+    if session is None or (session.hours is None and session.days is None):
+        raise ConfigError("there is no session: give session.hours, such as 09:30-16:00, or session.days")
+    start, end = _session_hours(session)
+    return end - start if end > start else end - start + DAY
+
+
+def in_sessions(times: Times, session: Session, default_zone: str) -> tuple[Flags, Times, Times]:
+    """Whether each bar opens in a session (shape (n,)); of those that do, a number for each session, never falling; and when each session
+    that has bars ends (ns UTC), in order: the moment from which on its clock shows the end or later. Raises ConfigError."""
+    inside, numbers = in_session(times, session, default_zone), session_days(times, session, default_zone)
+    numbers, where = numbers[inside], zone(session.time_zone or default_zone, "session.time_zone")
+    if not len(numbers):
+        return inside, numbers, numbers
+    start, end = _session_hours(session)
+    clock = np.unique(numbers) * DAY + end + (DAY if end <= start else 0)
+    changes = list(offsets(int(times[0]), int(times[-1]) + 3 * DAY, where))
+    begins, stops, offset = (np.array(column, np.int64) for column in zip(*changes, strict=True))
+    at = np.searchsorted(begins + offset, clock) - 1  # the last stretch of one offset that begins before the clock shows the end
+    return inside, numbers, np.minimum(clock - offset[at], stops[at])
+
+
 def local_times(times: Times, name: str, key: str) -> Times:
     """Nanoseconds of the clock in the zone `name`. Raises ConfigError, which names `key`, for an unknown one."""
     where, local = zone(name, key), times.copy()

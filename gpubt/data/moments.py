@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.data.calendar import in_session, local_times
+from gpubt.data.calendar import in_session, local_times, session_days
 from gpubt.data.clock import DAY, UNITS
-from gpubt.indicators.series import CLOCK, SESSION
+from gpubt.indicators.series import CLOCK, SESSION, SESSION_DAY
 
 if TYPE_CHECKING:
     from gpubt.config import Config
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def clock_columns(times: NDArray[np.int64], wanted: Collection[str], config: Config) -> dict[str, NDArray[np.float64]]:
     """Those of `wanted` that tell the time, float64, shape (n,). `times` are bar opens in ns UTC; clocks show `data.timezone`.
 
-    `weekday` is 0 on Monday, `day` is that of the month, `session` 1 in the configured session, else 0. Raises ConfigError.
+    `weekday` is 0 on Monday, `day` is that of the month, `session` 1 in the configured session, else 0; `session_day` tells sessions apart.
+    Raises ConfigError.
     """
     found = {}
     names = [name for name in CLOCK if name in wanted]
@@ -28,6 +29,8 @@ def clock_columns(times: NDArray[np.int64], wanted: Collection[str], config: Con
         found = {name: _clock(name, local).astype(np.float64) for name in names}
     if SESSION in wanted:
         found[SESSION] = in_session(times, config.session, config.data.timezone).astype(np.float64)
+    if SESSION_DAY in wanted:
+        found[SESSION_DAY] = session_days(times, config.session, config.data.timezone).astype(np.float64)
     return found
 
 

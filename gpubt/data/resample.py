@@ -84,6 +84,8 @@ def resample(bars: Bars, duration: int) -> Bars:
 
 def joined(bars: Bars, rows: NDArray[np.int64], begins: NDArray[np.int64]) -> Bars:
     """One bar for each stretch of rows that begins at one of `rows`; `begins` are their times."""
+    if not len(rows):
+        return Bars(bars.symbol, **{name: column[:0] for name, column in bars.columns().items()})
     lasts = np.append(rows[1:], bars.n) - 1
     return Bars(
         bars.symbol,

@@ -36,7 +36,7 @@ class Finding:
 @dataclass(frozen=True)
 class DataReport:
     """What the pass found in `rows` bars, of which `dropped` were left out. `gaps`: neighbours further apart than the most common
-    spacing (sessions and weekends count). `digest` is that of the bars that are used."""
+    spacing (sessions and weekends count). `digest` is that of the bars that are used, `notes` are warnings of what goes with them."""
 
     digest: str
     rows: int
@@ -44,6 +44,7 @@ class DataReport:
     spacing: int = 0
     dropped: int = 0
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def errors(self) -> list[Finding]:
         """What makes the bars unusable, in order of the first row."""
@@ -51,7 +52,7 @@ class DataReport:
 
     def warnings(self) -> list[str]:
         """A line for each class of bars that was dropped, or used in spite of it."""
-        lines = []
+        lines = list(self.notes)
         for finding in self.findings:
             if finding.policy == "drop":
                 lines.append(f"bars were left out: {finding.text()}")

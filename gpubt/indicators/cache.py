@@ -21,6 +21,7 @@ from gpubt.indicators.user import OWN
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Backend
+    from gpubt.config import Config
     from gpubt.data.load import Loaded
 
 Array = Any  # numpy.ndarray or a device array: `nbytes`, `dtype` and a length are all that is used
@@ -207,11 +208,11 @@ class Passes:
             return arrays
 
 
-def cache_of(backend: Backend, columns: Mapping[str, Array], data: Loaded, timezone: str, budget_bytes: int) -> IndicatorCache:
-    """The cache of the bars of `data`, whose `columns` are where the backend computes; and their timeframes."""
+def cache_of(backend: Backend, columns: Mapping[str, Array], data: Loaded, config: Config, budget_bytes: int) -> IndicatorCache:
+    """The cache of the bars of `data`, whose `columns` are where the backend computes; and their timeframes, by `config`."""
     dataset = data.report.digest
     make = partial(_cache_of_frame, backend, dataset, budget_bytes)
-    return IndicatorCache(backend.indicator, columns, dataset, backend.device, budget_bytes, Frames(data, timezone, backend, make))
+    return IndicatorCache(backend.indicator, columns, dataset, backend.device, budget_bytes, Frames(data, config, backend, make))
 
 
 def _cache_of_frame(backend: Backend, dataset: str, budget_bytes: int, columns: Mapping[str, Array]) -> IndicatorCache:

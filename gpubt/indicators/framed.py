@@ -13,10 +13,11 @@ import numpy as np
 from gpubt.data.others import leads
 from gpubt.errors import ConfigError
 from gpubt.indicators.definitions import first_valid
-from gpubt.indicators.series import COLUMNS, Series
+from gpubt.indicators.series import COLUMNS, SESSION, SESSION_DAY, Series
 
 if TYPE_CHECKING:
     from gpubt.backends.base import Array, Backend
+    from gpubt.config import Config
     from gpubt.data.frames import Frame
     from gpubt.data.load import Loaded
     from gpubt.indicators.cache import IndicatorCache
@@ -46,12 +47,17 @@ def frames_in(series: Series) -> bool:
     return frame_name(series) is not None or any(map(frames_in, series.inputs))
 
 
+def needs_session(series: Series) -> bool:
+    """Whether it depends on the configured session."""
+    return series.name == SESSION_DAY or SESSION in (series.name, frame_name(series)) or any(map(needs_session, series.inputs))
+
+
 class Frames:
     """The timeframes over one set of bars, each with a cache of its own, made when they are first asked for."""
 
-    def __init__(self, data: Loaded, timezone: str, backend: Backend, make: Callable[[dict[str, Array]], IndicatorCache]) -> None:
+    def __init__(self, data: Loaded, config: Config, backend: Backend, make: Callable[[dict[str, Array]], IndicatorCache]) -> None:
         self._bars, self._leads = data.bars, leads(data.others)
-        self._timezone, self._backend, self._make = timezone, backend, make
+        self._config, self._backend, self._make = config, backend, make
         self._known: dict[str, tuple[Frame, IndicatorCache]] = {}
 
     def first(self, series: Series) -> int:
@@ -64,10 +70,10 @@ class Frames:
     def values(self, series: Series) -> Array:
         """The series row by row, NaN before."""
         frame, cache = self._frame(series)
-        inner = self._backend.fetch(cache.get(series.inputs[0]))
         out = np.full(len(frame.seen), np.nan)
         there = self.first(series)
-        out[there:] = inner[frame.seen[there:]]
+        if there < len(out):  # else the frame may have fewer bars than an indicator takes, or none
+            out[there:] = self._backend.fetch(cache.get(series.inputs[0]))[frame.seen[there:]]
         return self._backend.place(out)
 
     def _frame(self, series: Series) -> tuple[Frame, IndicatorCache]:
@@ -75,7 +81,7 @@ class Frames:
 
         name: Any = frame_name(series)
         if name not in self._known:
-            frame = frame_of(self._bars, name, self._timezone)
+            frame = frame_of(self._bars, name, self._config.data.timezone, self._config.session)
             columns = {column: values for column, values in frame.bars.columns().items() if column != "time"}
             self._known[name] = frame, self._make({column: self._backend.place(values) for column, values in columns.items()})
         return self._known[name]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 COLUMNS = ("open", "high", "low", "close", "volume")
 CLOCK = ("hour", "minute", "weekday", "day", "month")  # of a bar's open, on the local clock
 SESSION = "session"  # 1 in the configured session, else 0; in the language it is a rule
+SESSION_DAY = "session_day"  # the day on which the last session began, as a number; only indicators read it
 NAMES = (*COLUMNS, *CLOCK)  # the numbers that every strategy can name
 
 

@@ -8,7 +8,7 @@ from gpubt.indicators.algebra import change, lag, line, minus, over, plus, ratio
 from gpubt.indicators.compounds import Inputs, Params
 from gpubt.indicators.definition import BEFORE_LAST, ONE_LENGTH, TALIB, Definition, Parameter, Warmup, length
 from gpubt.indicators.elements import NO_BARS
-from gpubt.indicators.series import Series
+from gpubt.indicators.series import SESSION_DAY, Series
 
 _WILDER = "J. Welles Wilder, New Concepts in Technical Trading Systems (1978)"
 _BARS = ("high", "low", "close")
@@ -106,6 +106,10 @@ def _vwap(inputs: Inputs, params: Params) -> Series:
     return Series("anchored", (_typical(inputs), volume, plus(day, month, 100.0)))
 
 
+def _session_vwap(inputs: Inputs, params: Params) -> Series:
+    return Series("anchored", (_typical(inputs), *inputs[3:]))
+
+
 def _rolling_vwap(inputs: Inputs, params: Params) -> Series:
     volume = inputs[3]
     return ratio(over("sma", times(_typical(inputs), volume), *params), over("sma", volume, *params))
@@ -163,6 +167,11 @@ ALL = (
         "vwap", _DAY, (), NO_BARS, "volume-weighted average price of the day so far",
         "sum of p * volume / sum of volume since midnight in data.timezone, p = (high + low + close) / 3; p where nothing was traded",
         "definition", _vwap,
+    ),
+    Definition(
+        "session_vwap", (*_BARS, "volume", SESSION_DAY), (), NO_BARS, "volume-weighted average price of the session so far",
+        "as vwap, since the last session (session.hours, session.days) began; after its end it goes on until the next one begins",
+        "definition", _session_vwap,
     ),
     Definition(
         "pivot_high", ("high",), _PIVOT, _WARM_PIVOT, "last high that stands out, known `right` bars later",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from gpubt.config import Config
 from gpubt.errors import ConfigError
 from gpubt.indicators.definitions import series
-from gpubt.indicators.series import SESSION, Series
+from gpubt.indicators.framed import needs_session
+from gpubt.indicators.series import Series
 from gpubt.simulate.parameters import needs_atr
 from gpubt.strategy.compile import compile_prices, compile_strategy
 from gpubt.strategy.lower import lower
@@ -31,6 +32,10 @@ class Plan:
         yield from (step.series for step in (self.program.compares if self.program else ()))
         yield tuple(self.levels.values())
 
+    def needs_session(self) -> bool:
+        """Whether a rule or a level depends on the configured session."""
+        return any(needs_session(one) for step in self.passes() for one in step)
+
 
 def plan(config: Config) -> Plan:
     """Raises ConfigError for a rule, an expression or an indicator that is wrong."""
@@ -49,10 +54,10 @@ def plan(config: Config) -> Plan:
 
 
 def _columns(config: Config, read: Iterable[Series]) -> frozenset[str]:
-    found = frozenset[str]().union(*(one.columns() for one in read)) - {"open", "high", "low", "close"}
-    if SESSION in found and config.session.hours is None and config.session.days is None:
+    found = list(read)
+    if any(map(needs_session, found)) and config.session.hours is None and config.session.days is None:
         raise ConfigError("a rule asks for the session, and there is none: give session.hours, such as 09:30-16:00, or session.days")
-    return found
+    return frozenset[str]().union(*(one.columns() for one in found)) - {"open", "high", "low", "close"}
 
 
 def level_texts(config: Config) -> Iterator[tuple[str, tuple[str, str]]]:

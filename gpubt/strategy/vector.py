@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.errors import ConfigError, accepted
+from gpubt.indicators.framed import needs_session
 from gpubt.indicators.series import Series
 from gpubt.rules import written
 from gpubt.simulate.layout import MASKS
@@ -85,7 +86,10 @@ class Vectors:
         def indicators(what: Any) -> Array:
             """The values (bars,) of an expression of the rule language, as text or of `gpubt.rules`; NaN in its warm-up."""
             text = what if isinstance(what, str) else written(what).text
-            return placed(cache.get(as_series(parse_number(text, names, "indicators"))))
+            series = as_series(parse_number(text, names, "indicators"))
+            if needs_session(series):
+                raise ConfigError(f"indicators: {text}: the session is known to rules only")
+            return placed(cache.get(series))
 
         return indicators
 

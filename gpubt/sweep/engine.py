@@ -37,8 +37,7 @@ class Engine:
         self.bars = bars = data.bars
         with self._phase("transfer"):
             self.market = backend.upload(data.columns, data.detail)
-        zone = prepared.config.data.timezone
-        self.cache = cache_of(backend, self.market.columns, data, zone, shares.indicators)
+        self.cache = cache_of(backend, self.market.columns, data, prepared.config, shares.indicators)
         self._calendars: dict[str, dict[str, Array]] = {}
         self.use(prepared)
         self.periods = periods(bars, self.config)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from gpubt.data.load import Loaded, load, select
 from gpubt.errors import ConfigError
-from gpubt.indicators.series import SESSION
 from gpubt.phases import Phases
 from gpubt.progress import progress
 from gpubt.sweep.budget import Shares, shares
@@ -68,10 +67,12 @@ class Sweep:
         self._loaded: tuple[Any, Loaded] | None = None  # the symbol whose bars were read last, and they
         self.reads: set[str] = set()
         self.series = self.bars = 0
+        asks = False
         for planned in checked(self.variants, self.space):
             self.reads |= planned.columns
+            asks = asks or planned.needs_session()
             self.series = max(self.series, len({one for step in planned.passes() for one in step}))
-        if SESSION in self.reads and (key := next((key for key in self.space.keys if key.startswith("session.")), None)):
+        if asks and (key := next((key for key in self.space.keys if key.startswith("session.")), None)):
             raise ConfigError(
                 f"{key} can't differ between the sets of one sweep whose rules ask for the session; gpubt run -m runs one after the other"
             )
