@@ -13,12 +13,13 @@ from typing import Any
 @dataclass
 class Backend:
     """`name` is auto, cuda or cpu; `threads` caps the CPU threads (null: all cores); `device` is the CUDA device number; `devices`,
-    of a sweep: all, or a list of numbers (null: `device` alone; a single run takes the first)."""
+    of a sweep: all, or a list of numbers (null: `device` alone; a single run takes the first), and `streams` at work on each."""
 
     name: str = "auto"
     threads: int | None = None
     device: int = 0
     devices: Any = None
+    streams: int = 1
 
 
 @dataclass

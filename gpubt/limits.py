@@ -45,6 +45,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 RANGES: dict[str, tuple[float, float, bool]] = {
     "backend.threads": (1, float("inf"), True),
     "backend.device": (0, float("inf"), True),
+    "backend.streams": (1, 16, True),
     "data.portion": (1, float("inf"), True),
     "data.synthetic.bars": (1, float("inf"), True),
     "data.synthetic.start_price": (0, float("inf"), False),

@@ -53,6 +53,23 @@ class Pool:
     used_bytes = total_bytes
 
 
+class Stream:
+    """Knows whether it is the one that calls without a stream go to."""
+
+    current = False
+
+    def __init__(self, log: list[str], non_blocking: bool) -> None:
+        assert non_blocking  # else it would wait for the default stream, and others for it
+        self.log = log
+
+    def use(self) -> None:
+        self.current = True
+        self.log.append("stream")
+
+    def synchronize(self) -> None:
+        self.log.append("sync")
+
+
 class Module:
     """Logs compilation and launches."""
 
@@ -76,7 +93,8 @@ def stand_in(log: list[str], limit: int = 2**30) -> SimpleNamespace:
         def __new__(cls, shape: tuple[int], dtype: Any, memptr: Pointer) -> DeviceArray:
             return np.ndarray.__new__(cls, shape, dtype, memptr.raw.data)
 
-        def get(self) -> np.ndarray[Any, Any]:
+        def get(self, stream: Any) -> np.ndarray[Any, Any]:
+            assert stream.current
             return np.array(self, subok=False)
 
     array = lambda shape, dtype, memptr: Array(DeviceArray(shape, dtype, memptr), memptr)  # noqa: E731
@@ -86,12 +104,12 @@ def stand_in(log: list[str], limit: int = 2**30) -> SimpleNamespace:
         use=lambda: log.append("use"),
         attributes={"MultiProcessorCount": 2, "MemoryClockRate": 1_000_000, "GlobalMemoryBusWidth": 512},
         mem_info=(3 << 20, 4 << 20),
-        synchronize=lambda: log.append("sync"),
     )
     runtime = SimpleNamespace(getDeviceCount=lambda: 1, getDeviceProperties=lambda index: {"name": b"NVIDIA X"})
     cuda = SimpleNamespace(
         runtime=runtime,
         Device=lambda index: device,
+        Stream=lambda non_blocking: Stream(log, non_blocking),
         MemoryPool=lambda: Pool(log, OutOfMemoryError, limit),
         Event=lambda disable_timing=False: event,
         get_elapsed_time=lambda begin, end: 2.5,  # ms
@@ -106,8 +124,8 @@ class Array:
     def __init__(self, host: Any, data: Pointer) -> None:
         self.host, self.data, self.nbytes = host, data, host.nbytes
 
-    def get(self) -> np.ndarray[Any, Any]:
-        return self.host.get()  # type: ignore[no-any-return]
+    def get(self, stream: Any) -> np.ndarray[Any, Any]:
+        return self.host.get(stream)  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -129,7 +147,7 @@ def test_copies_arrive_whole_through_two_stages(log: list[str], bytes_: int) -> 
     assert np.array_equal(runtime.to_host(array), host) and runtime.to_host(array).dtype == np.float64
     assert runtime.transferred == bytes_ and runtime.address(array) == array.data.ptr
     copies = -(-bytes_ // 1000)
-    assert log[2:] == ["wait", f"copy {min(1000, bytes_)}", "record"] * min(copies, 1) + log[5:]
+    assert log[4:] == ["wait", f"copy {min(1000, bytes_)}", "record"] * min(copies, 1) + log[4 + 3 * min(copies, 1) :]
     assert sum(int(entry.split()[1]) for entry in log if entry.startswith("copy")) == bytes_
     assert log.count("wait") == log.count("record") == copies
 
@@ -143,18 +161,18 @@ def test_views_and_other_types_travel(log: list[str]) -> None:
 
 def test_launches_cover_the_work_within_the_cap(log: list[str]) -> None:
     runtime = cupy_runtime.CupyRuntime()
-    assert log == ["use", "compile --std=c++17 --fmad=false"]
+    assert log == ["use", "use", "stream", "compile --std=c++17 --fmad=false"]
     for work in (0, 1, 257, 10**9):
         runtime.launch("scan", work, np.int64(1))
     runtime.synchronize()
-    assert log[2:] == ["get scan"] + [f"launch scan ({blocks},) (256,) 1" for blocks in (1, 1, 2, 32)] + ["sync"]
+    assert log[4:] == ["get scan"] + [f"launch scan ({blocks},) (256,) 1" for blocks in (1, 1, 2, 32)] + ["sync"]
 
 
 def test_marks_are_recorded_at_once_and_waited_for_when_they_are_read(log: list[str]) -> None:
     runtime = cupy_runtime.CupyRuntime()
     start, end = runtime.mark(), runtime.mark()
-    assert log[2:] == ["record", "record"]
-    assert runtime.between(start, end) == 0.0025 and log[4:] == ["wait"]
+    assert log[4:] == ["record", "record"]
+    assert runtime.between(start, end) == 0.0025 and log[6:] == ["wait"]
 
 
 def test_launches_are_timed_only_where_somebody_watches(log: list[str]) -> None:

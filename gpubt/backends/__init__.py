@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def get_backend(wanted: config.Backend, work: int, kernels: str = "simulate", several: bool = False) -> tuple[Backend, str]:
     """The backend for `work` (bars x parameter sets) and the reason. Raises BackendUnavailable when an explicit choice can't be had.
     `kernels`: a module of compiled code that will be needed; a person is told when it has to be compiled first. `several`: of all of
-    `backend.devices`, not the first alone; it has the others as its peers."""
+    `backend.devices` in `backend.streams` each, not the first alone; it has the others as its peers."""
     from gpubt.caches import set_numba_cache
     from gpubt.device import choose_backend, cuda_status, device_numbers
 
@@ -25,8 +25,10 @@ def get_backend(wanted: config.Backend, work: int, kernels: str = "simulate", se
         from gpubt.backends.cupy_runtime import CupyRuntime
 
         first, *others = device_numbers(wanted, len(cuda_status().devices))
-        peers = [CudaBackend(CupyRuntime(number)) for number in others if several]
-        return CudaBackend(CupyRuntime(first), peers), reason
+        streams = wanted.streams if several else 1
+        further = [*others * streams, *[first] * (streams - 1)] if several else []
+        peers = [CudaBackend(CupyRuntime(number), streams=streams) for number in further]
+        return CudaBackend(CupyRuntime(first), peers, streams), reason
     _announce(set_numba_cache(), kernels)
     from gpubt.backends.cpu import CpuBackend
 

@@ -120,7 +120,9 @@ class Backend(ABC):
     threads: int | None = None  # of the host that compute; None: a device does
     bytes_transferred = 0
     breadth = 1  # how many times the sets that the CPU takes at once keep it busy
-    peers: Sequence[Backend] = ()  # the same on further devices, for the sets of a sweep
+    peers: Sequence[Backend] = ()  # the same in further streams and on further devices, for the sets of a sweep
+    apart = False  # whether its work goes on while the host does other things
+    streams = 1  # how many of its peers and itself share its device's memory
 
     def upload(self, columns: Mapping[str, NDArray[np.float64]], detail: Detail | None = None) -> Market:
         """Bring bars over, once, and index them. `columns` has open, high, low, close and what else rules read; equal lengths >= 1.

@@ -33,10 +33,11 @@ class CudaBackend(Backend):
 
     name = "cuda"
     breadth = 16  # a thread walks a set, and a device has tens of thousands of threads at work
+    apart = True
     eased = 1  # what the memory of a launch is divided by
 
-    def __init__(self, runtime: Runtime, peers: Sequence[CudaBackend] = ()) -> None:
-        self.runtime, self.peers = runtime, peers
+    def __init__(self, runtime: Runtime, peers: Sequence[CudaBackend] = (), streams: int = 1) -> None:
+        self.runtime, self.peers, self.streams = runtime, peers, streams
         self.device = runtime.name
 
     def fetch(self, series: Array) -> NDArray[np.float64]:
@@ -219,7 +220,7 @@ class CudaBackend(Backend):
         return self.runtime.bandwidth()
 
     def use(self) -> None:
-        """Of several devices this one."""
+        """Of several devices and streams this one."""
         self.runtime.use()
 
     def ease(self) -> None:

@@ -18,7 +18,7 @@ STAGE = 8 << 20  # bytes of one pinned buffer; two keep the copy engine busy whi
 
 
 class CupyRuntime:
-    """A `gpubt.backends.runtime.Runtime` on device number `device`, with a memory pool of its own.
+    """A `gpubt.backends.runtime.Runtime` on device number `device`, with a stream and a memory pool of its own.
 
     Raises BackendUnavailable for a device that isn't there, and OutOfDeviceMemory when its memory is not enough.
     """
@@ -31,6 +31,8 @@ class CupyRuntime:
             raise BackendUnavailable(f"backend.device must be under the number of CUDA devices, {count}, got {device}")
         self._cupy = cupy
         self._device = cupy.cuda.Device(device)
+        self._device.use()
+        self._stream = cupy.cuda.Stream(non_blocking=True)
         self.use()
         self._pool = cupy.cuda.MemoryPool()
         self._stages: list[tuple[np.ndarray[Any, Any], Any]] = []
@@ -44,8 +46,9 @@ class CupyRuntime:
         self.transferred = 0  # bytes copied to the device
 
     def use(self) -> None:
-        """Make this the device of the calling thread."""
+        """Make this the device and the stream of the calling thread."""
         self._device.use()
+        self._stream.use()
 
     def empty(self, size: int, dtype: Any) -> Any:
         """`size` uninitialised elements."""
@@ -91,7 +94,8 @@ class CupyRuntime:
 
     def to_host(self, array: Any) -> np.ndarray[Any, Any]:
         """A host copy of `array`; waits for the kernels before it."""
-        host: np.ndarray[Any, Any] = array.get()
+        host: np.ndarray[Any, Any] = array.get(stream=self._stream)  # else some versions copy in a stream that does not wait for this one
+        self._stream.synchronize()
         return host
 
     def address(self, array: Any) -> int:
@@ -137,8 +141,8 @@ class CupyRuntime:
         return 2.0 * clock * 1e3 * width / 8.0 or None
 
     def synchronize(self) -> None:
-        """Wait until the device is idle."""
-        self._device.synchronize()
+        """Wait until all that was asked of it is done."""
+        self._stream.synchronize()
 
     def memory(self) -> dict[str, int]:
         """Bytes: `used`, `peak` (the most that the pool took), `free`, `total`, and `process`, the driver's figure, where it is known."""

@@ -14,13 +14,13 @@ Array = Any  # a device array: cupy.ndarray on a device, numpy.ndarray on the ho
 
 
 class Runtime(Protocol):
-    """One device. Arrays are flat and C-contiguous; kernel arguments are arrays, np.int64 or np.float64 scalars. What makes an array raises
-    OutOfDeviceMemory where there is no room for it."""
+    """One device, and one order of work on it. Arrays are flat and C-contiguous; kernel arguments are arrays, np.int64 or np.float64
+    scalars. What makes an array raises OutOfDeviceMemory where there is no room for it."""
 
     name: str
 
     def use(self) -> None:
-        """Make this the device of the calling thread. Making a runtime does too."""
+        """Make this what the calling thread works with. Making a runtime does too."""
 
     def to_device(self, host: np.ndarray[Any, Any]) -> Array:
         """A device copy of `host`."""
@@ -41,7 +41,7 @@ class Runtime(Protocol):
         """Run `kernel` with at least one thread for each of `work` items (grid-stride: fewer threads also do it)."""
 
     def synchronize(self) -> None:
-        """Wait until the device is idle."""
+        """Wait until all that was asked of it is done."""
 
     def mark(self) -> Any:
         """A moment in the order of work; nothing waits for it."""

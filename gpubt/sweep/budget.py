@@ -42,11 +42,11 @@ def shares(config: Config, backend: Backend, data: Loaded, series: int, groups: 
     on_host = device is None
     key, given = ("memory.host", config.memory.host) if on_host else ("memory.device", config.memory.device)
     if given is not None:
-        total = int(given * MIB)
+        total = int(given * MIB / backend.streams)
         used = (resident_bytes() or 0) - read if on_host else 0
     else:
         total, used = (free_bytes() + read if device is None else device["free"]), 0
-        total = int(total * 0.8)
+        total = int(total * 0.8 / backend.streams)
     fixed = used + read + int(INDEX * column) + (ROWS + int(threads * LEDGER * bars.n) if on_host else WORK)
     mask = MASKS * (bars.n // 8 + 8)
     least = fixed + (series + 2) * column + mask

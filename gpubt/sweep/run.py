@@ -105,8 +105,8 @@ class Sweep:
         return Engine(self.prepared, self.backend, data, self.shares(data), self.phases)
 
     def engines(self, data: Loaded) -> list[Engine]:
-        """One for each device; of several each has its own clock."""
-        if not self.backend.peers:
+        """One for each stream of each device; those that work beside this thread have their own clock."""
+        if not self.backend.apart:
             return [self.engine(data)]
         found = []
         for backend in (*self.backend.peers, self.backend):
