@@ -71,10 +71,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runnable(command: str, desk: Path) -> list[str]:
     """The command's words, with its placeholders filled in."""
     words = shlex.split(command, comments=True)[1:]
-    return [
-        str(desk / "run") if word == "outputs/DATE/TIME" else str(desk / "done") if word in ("DIR", "sweeps/DATE/TIME") else word
-        for word in words
-    ]
+    done = ("DIR", "sweeps/DATE/TIME", *(["first"] if "--out" not in words else []))  # `first` is what a command before it wrote
+    return [str(desk / "run") if word == "outputs/DATE/TIME" else str(desk / "done") if word in done else word for word in words]
 
 
 @pytest.mark.parametrize(("page", "command"), ALL, ids=[f"{page.stem}: {command[:70]}" for page, command in ALL])
