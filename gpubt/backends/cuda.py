@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.backends import cuda_indicators, cuda_scan
-from gpubt.backends.base import SIGNALS, Array, Backend, Batch, Inputs, Ledger, Market, Sets, by_entry, packed, parameter_entry
+from gpubt.backends.base import SIGNALS, Array, Backend, Batch, Inputs, Ledger, Market, Sets, by_entry, parameter_entry
 from gpubt.backends.cuda_grid import MaskRows, scan_grid
+from gpubt.backends.cuda_list import dense, exit_bars
 from gpubt.backends.cuda_sets import SetLaunches
 from gpubt.backends.cuda_shared import SharedLaunches
 from gpubt.backends.runtime import Runtime
@@ -138,10 +139,10 @@ class CudaBackend(Backend):
             counts,
             codes,
         )
-        host = self.runtime.to_host(codes)
-        skipped = np.bincount(host[host >= 0], minlength=len(layout.SKIPS)).astype(np.int64)
-        rows = packed(self._to_records(ledger, layout.TRADE)[: n * width], self.runtime.to_host(counts), width)
-        return Ledger(self._bytes(rows) if len(rows) else self._records(layout.TRADE, 0), len(rows), skipped, "list")
+        rows, count, skipped = dense(self.runtime, self._to_device, ledger, counts, codes, n, width)
+        if not exit_bars(self.runtime, rows, count)[1]:  # orders rest, and fill in another order than they were given
+            rows = self._bytes(by_entry(self._to_records(rows, layout.TRADE)[:count]))
+        return Ledger(rows, count, skipped, "list")
 
     def _account(
         self, market: Market, ledger: Ledger, ends: NDArray[np.int64], params: NDArray[Any], risk_free: float, skip: bool
@@ -245,7 +246,8 @@ class CudaBackend(Backend):
         return [bottom, top]
 
     def _exit_order(self, ledger: Ledger) -> NDArray[np.int64]:
-        return np.argsort(self._trades(ledger)["exit_bar"], kind="stable").astype(np.int64)
+        exits, _ = exit_bars(self.runtime, ledger.rows, ledger.count)
+        return np.argsort(self.runtime.to_host(exits)[: ledger.count], kind="stable").astype(np.int64)
 
     def _table(self, market: Market, masks: Mapping[str, Array], levels: Mapping[str, Array]) -> Array:
         """The addresses of `layout.TABLE`; the arrays must outlive the kernel."""
