@@ -112,12 +112,12 @@ def _run(folder: Path) -> tuple[Config, list[dict[str, Any]], Digests]:
     """Configuration, ledger and digests of the bars. Raises InputError for a folder without them, DataError for files that are no run's."""
     import json
 
-    import pyarrow.parquet as pq
     from omegaconf import OmegaConf
     from yaml import YAMLError
 
     from gpubt.compose import configuration
     from gpubt.records.folder import CONFIG, SUMMARY, TRADES
+    from gpubt.records.tables import read_parquet
 
     missing = [name for name in (CONFIG, TRADES, SUMMARY) if not (folder / name).is_file()]
     if missing:
@@ -125,7 +125,7 @@ def _run(folder: Path) -> tuple[Config, list[dict[str, Any]], Digests]:
     try:
         given: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        trades = pq.read_table(folder / TRADES, columns=list(COLUMNS)).to_pylist()
+        trades = read_parquet(folder / TRADES, list(COLUMNS)).to_pylist()
         digests = summary.get("data_digest"), summary.get("detail_digest")
     except (OSError, ValueError, AttributeError, YAMLError) as error:  # Arrow's and JSON's are ValueErrors
         raise DataError(f"{folder} can't be read as a run: {str(error).splitlines()[0]}") from None

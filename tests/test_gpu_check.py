@@ -212,7 +212,7 @@ def test_brackets_and_indicators_are_timed(brief: None, monkeypatch: pytest.Monk
 
     *rows, last = list(gpu_timing.grown(gpu_cases.bracket_work(5_000, (50, 400)), Plan()))
     assert [row["size"] for row in rows] == [50, 50, 400, 400] and last["equal"]
-    assert set(rows[0]["kernels"]) == {"simulate_list"}
+    assert set(rows[0]["kernels"]) == {"simulate_list", "list_sums", "list_bars"}
     monkeypatch.setattr(gpu_cases, "BRACKET_BARS", 20_000)
     stream, *rows = list(gpu_cases.indicators(Plan(shrink=10)))
     assert stream["streamed"] > 0 and stream["stated"] is None

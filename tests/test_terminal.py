@@ -107,6 +107,7 @@ def test_the_next_command_keeps_what_was_typed() -> None:
         (percent(math.nan), "n/a"), (percent(0.5, 0, sign=False), "50%"), (number(1234567), "1,234,567"), (number(1234.5), "1,234.50"),
         (number(math.inf), "n/a"), (size(None), "n/a"), (size(512), "512 B"), (size(1536), "1.5 KiB"), (size(3 * 2**40), "3.0 TiB"),
         (milliseconds(0.00042), "0.4 ms"), (milliseconds(0.123), "123 ms"), (milliseconds(12.34), "12.3 s"), (milliseconds(None), "n/a"),
+        (milliseconds(343.4), "5 min 43 s"), (milliseconds(33_658.0), "9 h 20 min"),
         (moment("2020-01-31T12:00:00+00:00"), "2020-01-31 12:00"), (moment("2020-01-31T12:00:05Z"), "2020-01-31 12:00:05"),
         (moment(None), "n/a"), (moment("2020-01-31T12:00:00.000000000"), "2020-01-31 12:00"),
     ],

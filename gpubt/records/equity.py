@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.simulate.ledger import column
+from gpubt.records.tables import column
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpubt.metrics.definitions import DEFINITIONS, FRACTION
-from gpubt.records.saved import values_of
+from gpubt.records.tables import values_of
 from gpubt.report.html.levels import kept
 from gpubt.report.numbers import moment, number, percent
 

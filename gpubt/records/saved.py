@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gpubt.errors import DataError, InputError
 from gpubt.records.folder import BENCHMARK, CONFIG, SUMMARY, TRADES
+from gpubt.records.tables import read_parquet, values_of
 from gpubt.simulate.layout import REASONS, TRADE
 from gpubt.simulate.ledger import ledger_digest
 
@@ -138,15 +139,13 @@ def _config(path: Path) -> dict[str, Any]:
 
 def _ledger(path: Path, symbols: list[str]) -> dict[str, NDArray[Any]]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     named = {"symbol": {name: i for i, name in enumerate(symbols)}, "side": {name: code for code, name in enumerate(SIDES)}}
     named["exit_reason"] = {name: code for code, name in REASONS.items()}
     kinds = {"ambiguous": pa.bool_(), **dict.fromkeys(WHOLE, pa.int64()), **dict.fromkeys(TIMES, pa.timestamp("ns", "UTC"))}
     kinds |= dict.fromkeys(FLOATS, pa.float64())
     try:
-        with pq.ParquetFile(path, memory_map=True) as file:  # read_table would import pandas where it is installed
-            table = file.read([name for name in (*named, *kinds) if name in file.schema_arrow.names])
+        table = read_parquet(path, [*named, *kinds])
         for name in (*named, *kinds):
             if name not in table.column_names:
                 raise DataError(f"{path} is not the ledger of a run: it has no column {name}")
@@ -158,17 +157,6 @@ def _ledger(path: Path, symbols: list[str]) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path} can't be read as the ledger of a run: {' '.join(str(error).split())}") from error
     except KeyError as error:
         raise DataError(f"{path} is not the ledger of this run: it has the name {error}") from error
-
-
-def values_of(column: pa.ChunkedArray) -> NDArray[Any]:
-    """Numbers of 8 bytes, whole ones as int64, nulls of others as NaN. (`to_numpy` would import pandas where it is installed.)"""
-    import pyarrow as pa
-
-    whole = not pa.types.is_floating(column.type)
-    kind, dtype = (pa.int64(), np.int64) if whole else (pa.float64(), np.float64)
-    filled = column.fill_null(np.nan) if column.null_count else column
-    chunks = [chunk for chunk in filled.cast(kind).chunks if len(chunk)]
-    return np.concatenate([np.empty(0, dtype), *(np.frombuffer(one.buffers()[1], dtype, len(one), one.offset * 8) for one in chunks)])
 
 
 def _codes(column: pa.ChunkedArray, codes: dict[str, int]) -> NDArray[np.int64]:

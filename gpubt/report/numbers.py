@@ -36,9 +36,13 @@ def size(count: float | None) -> str:
 
 
 def milliseconds(seconds: float | None) -> str:
-    """`0.4 ms`, `123 ms`, `12.3 s`."""
+    """`0.4 ms`, `123 ms`, `12.3 s`, `5 min 43 s`, `9 h 21 min`."""
     if seconds is None:
         return NONE
+    if seconds >= 6000:
+        return f"{seconds // 3600:,.0f} h {seconds % 3600 // 60:.0f} min"
+    if seconds >= 100:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
     if seconds >= 10:
         return f"{seconds:,.1f} s"
     return f"{seconds * 1000:,.1f} ms" if seconds < 0.1 else f"{seconds * 1000:,.0f} ms"

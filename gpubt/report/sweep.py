@@ -89,19 +89,17 @@ def _ended(done: Finished) -> Iterator[str]:
 def best(done: Finished, figure: str) -> list[dict[str, Any]]:
     """The rows with the highest (or, as `sweep.direction` says, lowest) `figure`."""
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    from gpubt.sweep.store import RESULTS
+    from gpubt.records.tables import read_parquet
+    from gpubt.sweep.store import RESULTS, read_sets
 
     path = done.store.folder / RESULTS
     order = "descending" if done.definition.config.sweep.direction == "maximize" else "ascending"
-    found = pq.read_table(path, columns=["set", figure])
+    found = read_parquet(path, ["set", figure])
     found = found.filter(pc.is_valid(found[figure]))
     top = found.take(pc.select_k_unstable(found, BEST, [(figure, order), ("set", "ascending")]))["set"]
     names = ["set", *_keys(done), *dict.fromkeys([figure, *(name for name, _ in SHOWN)])]
-    rows = pq.read_table(path, columns=names, filters=[("set", "in", top.to_pylist())]).to_pylist() if len(top) else []
-    place = {number: i for i, number in enumerate(top.to_pylist())}
-    return sorted(rows, key=lambda row: place[row["set"]])
+    return [read_sets(path, number, number + 1, names).to_pylist()[0] for number in top.to_pylist()]
 
 
 def _keys(done: Finished) -> list[str]:

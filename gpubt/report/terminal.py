@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from gpubt.records.saved import values_of
+from gpubt.records.tables import values_of
 from gpubt.report.next_command import next_command
 from gpubt.report.numbers import NONE, milliseconds, moment, number, percent, size, sparkline
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpubt.records.tables import column, texts
 from gpubt.simulate.layout import REASONS
 
 if TYPE_CHECKING:
@@ -81,23 +82,3 @@ def to_table(trades: NDArray[Any], time: NDArray[np.int64], symbol: str) -> pa.T
             "ambiguous": column(trades["ambiguous"].astype(bool), pa.bool_()),
         }
     )
-
-
-def column(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
-    """A NumPy column as an Arrow array, NaN as null. (`pyarrow.array` would import pandas where it is installed.)"""
-    import pyarrow as pa
-
-    values = np.ascontiguousarray(values)
-    null = np.isnan(values) if values.dtype.kind == "f" else np.zeros(0, bool)
-    valid = pa.py_buffer(np.packbits(~null, bitorder="little")) if null.any() else None
-    data = np.packbits(values, bitorder="little") if values.dtype.kind == "b" else values
-    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(data)])
-
-
-def texts(names: list[str]) -> pa.Array:
-    """An Arrow array of strings."""
-    import pyarrow as pa
-
-    encoded = [name.encode() for name in names]
-    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    return pa.StringArray.from_buffers(len(names), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))

@@ -109,7 +109,7 @@ def periods_of(
 def _blocks(results: Results, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     import pyarrow as pa
 
-    from gpubt.records.saved import values_of
+    from gpubt.records.tables import taken, values_of
 
-    column = results.column(name).take(pa.array(rows))
-    return values_of(pa.chunked_array([chunk.flatten() for chunk in column.chunks], pa.float64())).reshape(len(rows), -1)
+    lists = taken(results.column(name), rows)
+    return values_of(pa.chunked_array([chunk.flatten() for chunk in lists.chunks], pa.float64())).reshape(len(rows), -1)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpubt.strategy.plan import plan
+from gpubt.sweep.rows import rows_table
 
 if TYPE_CHECKING:
     from gpubt.sweep.budget import Shares
@@ -16,7 +20,9 @@ if TYPE_CHECKING:
     from gpubt.sweep.run import Sweep
     from gpubt.sweep.space import Space
 
-SIGNALS, SETS = 8, 256  # groups of equal signals that are tried, and sets of them all at most
+SPOTS, FEW = 8, 4  # places among the signals that are tried, and neighbours at each of them, at least
+WORK, MOST = 100_000_000, 64  # bars times signals that are tried at about, and neighbours at most
+SETS = 256  # that are tried of the signals of all spots, at most
 COUNTED = 2_000  # signal groups whose indicators are counted one by one
 
 
@@ -42,28 +48,54 @@ def estimate(sweep: Sweep) -> Estimate:
     own = next(space.by_symbol(np.arange(space.n)))
     data = sweep.load(int(own[0]))
     engine = sweep.engine(data)
-    groups = engine.groups.signal_of[own]
-    tried = np.unique(groups)[np.linspace(0, len(np.unique(groups)) - 1, min(SIGNALS, len(np.unique(groups)))).astype(int)]
-    each = max(1, SETS // len(tried))
-    sample = [own[groups == group][:each] for group in tried]
-    list(engine.simulated(sample[0][:1]))  # compiles, or loads what is compiled, and makes the block index
-    signals = _seconds(engine, [sets[:1] for sets in sample])
-    sets = _seconds(engine, sample)
-    extra = sum(map(len, sample)) - len(sample)
-    one = max(0.0, sets - signals) / extra if extra else 0.0
+    of = engine.groups.signal_of[own]
+    groups, first = np.unique(of, return_index=True)
+    list(engine.simulated(own[first[:1]]))  # compiles, or loads what is compiled, and makes the block index
+    many = _near_spots(len(groups), min(MOST, max(FEW, WORK // SPOTS // max(1, data.bars.n))))
+    few = many[:: max(1, len(many) // SPOTS)]
+    indicator = _per_indicator(engine, [int(group) for group in groups[many]])
+    signals, some = (_seconds(engine, own[first[places]]) for places in (many, few))
+    signal = max(0.0, signals - some) / (len(many) - len(few)) if len(many) > len(few) else signals / len(many)
+    sample = np.concatenate([own[of == group][: max(1, SETS // len(few))] for group in groups[few]])
+    one = max(0.0, _seconds(engine, sample) - some) / (len(sample) - len(few)) if len(sample) > len(few) else 0.0
     symbols = 1 + int(space.codes["data.symbol"].max()) if "data.symbol" in space.codes else 1
-    total = symbols * (len(np.unique(groups)) * signals / len(sample) + len(own) * one)
+    kinds = engine.signals.kinds if engine.signals else 0
+    if not isfinite(kinds):
+        kinds = len(groups) * sweep.series
+    rest = max(0.0, some - signal * len(few))  # what a chunk takes, whatever is in it
+    total = symbols * (rest + kinds * indicator + len(groups) * signal + (len(own) - len(groups)) * one)
     return Estimate(
-        *(space, data.bars.n, symbols, len(np.unique(groups)), _indicators(engine), engine.shares),
-        *(sweep.backend.name, sum(map(len, sample)), total),
+        *(space, data.bars.n, symbols, len(groups), _indicators(engine), engine.shares),
+        *(sweep.backend.name, len(many) + len(sample), total),
     )
 
 
-def _seconds(engine: Engine, sample: list[np.ndarray]) -> float:
-    start = perf_counter()
-    for _ in engine.simulated(np.concatenate(sample)):
-        pass
-    return perf_counter() - start
+def _near_spots(count: int, each: int) -> NDArray[np.int64]:
+    """Numbers below `count`: up to `each` neighbours, who share indicators, at each of some evenly spread places."""
+    if count <= SPOTS * each:
+        return np.arange(count)
+    starts = np.linspace(0, count - each, SPOTS).astype(np.int64)
+    return np.unique(starts[:, None] + np.arange(each))
+
+
+def _per_indicator(engine: Engine, groups: list[int]) -> float:
+    """Seconds that each indicator of some signals takes."""
+    if engine.signals is None:
+        return 0.0
+    before, start = len(engine.cache.stats()["computed"]), perf_counter()
+    engine.cache.prepare(engine.signals.series(groups), partial(engine.backend.together, n=engine.bars.n))
+    engine.backend.wait()
+    return (perf_counter() - start) / max(1, len(engine.cache.stats()["computed"]) - before)
+
+
+def _seconds(engine: Engine, sets: NDArray[np.int64]) -> float:
+    """From sets to rows; the second of two times, when what they share is there."""
+    for _ in range(2):
+        start = perf_counter()
+        for chunk, out in engine.simulated(np.sort(sets)):
+            rows_table(engine.space, chunk, out, engine.capital(chunk), engine.bars, engine.periods)
+        seconds = perf_counter() - start
+    return seconds
 
 
 def _indicators(engine: Engine) -> int | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gpubt.errors import ConfigError
 from gpubt.records.arrow import atomic, put_parquet
+from gpubt.records.tables import taken
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,10 +52,8 @@ def export(results: Results, rows: NDArray[np.int64], path: Path) -> None:
 
 
 def _ordered(table: pa.Table, rows: NDArray[np.int64]) -> Iterator[pa.Table]:
-    import pyarrow as pa
-
     for start in range(0, len(rows), SLICE):
-        yield table.take(pa.array(rows[start : start + SLICE]))
+        yield taken(table, rows[start : start + SLICE])
 
 
 def _put_csv(schema: pa.Schema, tables: Iterator[pa.Table], path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.errors import ConfigError, DataError, InputError, accepted
-from gpubt.records.saved import values_of
+from gpubt.records.tables import taken, texts, values_of
 from gpubt.sweep.ranking import ALIASES, BEST
 from gpubt.sweep.space import short_names
 from gpubt.sweep.store import ABOUT, PARTS, RESULTS, Store
@@ -93,7 +93,7 @@ class Results:
                 parts.append(file.read(list(names)).select(list(names)))
         with _readable(self.folder, self.partial, self.folder):
             table = pa.concat_tables(parts, promote_options="default")  # an axis of a part may be null throughout
-        return table if self._rows is None else table.take(pa.array(self._rows))
+        return table if self._rows is None else taken(table, self._rows)
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """A column of numbers, shape (rows,), float64; null as NaN."""
@@ -116,7 +116,7 @@ class Results:
             levels = np.unique(np.concatenate([values[~np.isnan(values)], np.array(listed, np.float64)]))
             return Coded(key, np.searchsorted(levels, values).astype(np.int64), len(levels), len(levels) + 1)  # NaN is beyond all
         if pa.types.is_nested(column.type):
-            column = pa.chunked_array([pa.array(map(str, column.to_pylist()), pa.string())])
+            column = pa.chunked_array([texts(list(map(str, column.to_pylist())))])
         encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
         return Coded(key, _values(encoded.indices), 0, max(1, len(encoded.dictionary)))
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gpubt.errors import ConfigError, InputError, accepted
+from gpubt.records.tables import read_parquet
 from gpubt.sweep.definition import HOW, define
 from gpubt.sweep.rows import BLOCKS, HASH
-from gpubt.sweep.store import RESULTS
+from gpubt.sweep.store import RESULTS, read_sets
 
 if TYPE_CHECKING:
     from gpubt.config import Config
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 def row_of(store: Store, number: int | None, figure: str | None, *, highest: bool) -> dict[str, Any]:
     """Row `number`, or the one with the highest (or lowest) `figure`, the first of equals. Raises InputError, ConfigError."""
-    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -32,7 +32,7 @@ def row_of(store: Store, number: int | None, figure: str | None, *, highest: boo
         names = [name for name in schema.names if name not in ("set", HASH, *BLOCKS, *about["axes"])]
         if figure not in names:
             raise ConfigError(f"no figure {figure!r} in a row; {accepted(names, figure)}")
-        values = pq.read_table(path, columns=["set", figure])
+        values = read_parquet(path, ["set", figure])
         values = values.filter(pc.is_valid(values[figure]))
         if not len(values):
             raise InputError(f"{figure} exists in no row of {store.folder}")
@@ -40,8 +40,7 @@ def row_of(store: Store, number: int | None, figure: str | None, *, highest: boo
         number = values["set"][0].as_py()
     if number is None or number >= about["sets"]:
         raise ConfigError(f"--row must be in [0, {about['sets'] - 1}], got {number}")
-    found: pa.Table = pq.read_table(path, filters=[("set", "==", number)])
-    row: dict[str, Any] = found.to_pylist()[0]
+    row: dict[str, Any] = read_sets(path, number, number + 1).to_pylist()[0]
     return row
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.metrics.figures import columns
+from gpubt.records.tables import column, hex_texts, taken, texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,14 +25,15 @@ def rows_table(space: Space, sets: NDArray[np.int64], out: Sets, capital: NDArra
     """One row for each of `sets`. A figure that does not exist is null."""
     import pyarrow as pa
 
-    found: dict[str, Any] = {"set": pa.array(sets + space.first)}
-    found |= {key: axis_array(space.levels[key]).take(pa.array(space.codes[key][sets])) for key in space.keys}
+    found: dict[str, Any] = {"set": column(sets + space.first, pa.int64())}
+    found |= {key: taken(axis_array(space.levels[key]), space.codes[key][sets]) for key in space.keys}
     figures = columns(out.tallies, capital, bars=bars.n, periods=len(periods.ends), per_year=periods.per_year)
     for name, values in figures.items():
-        found[name] = pa.array(values, mask=np.isnan(values) if values.dtype.kind == "f" else None)
-    found[HASH] = pa.array([f"{value & (2**64 - 1):016x}" for value in out.tallies["hash"].tolist()])
+        found[name] = column(values, pa.float64() if values.dtype.kind == "f" else pa.int64())
+    found[HASH] = hex_texts(out.tallies["hash"])
     for name, sums in zip(BLOCKS, (out.sums, out.squares), strict=True):
-        found[name] = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(sums).ravel()), sums.shape[1])
+        flat = pa.Array.from_buffers(pa.float64(), sums.size, [None, pa.py_buffer(np.ascontiguousarray(sums))])
+        found[name] = pa.FixedSizeListArray.from_arrays(flat, sums.shape[1])
     return pa.table(found)
 
 
@@ -40,8 +42,8 @@ def axis_array(levels: tuple[Any, ...]) -> pa.Array:
     import pyarrow as pa
 
     kinds = {type(value) for value in levels if value is not None}
-    if kinds <= {int, float}:
-        return pa.array(levels, pa.int64() if kinds <= {int} else pa.float64())
-    if kinds == {bool}:
-        return pa.array(levels, pa.bool_())
-    return pa.array([value if value is None else str(value) for value in levels], pa.string())
+    if kinds <= {int, float} or kinds == {bool}:
+        kind, dtype = (pa.bool_(), bool) if kinds == {bool} else (pa.int64(), np.int64) if kinds <= {int} else (pa.float64(), np.float64)
+        there = np.array([value is not None for value in levels], bool)
+        return column(np.array([value or 0 for value in levels], dtype), kind, there)
+    return texts([value if value is None else str(value) for value in levels])

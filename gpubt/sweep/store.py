@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gpubt.errors import DataError, InputError
 from gpubt.records.arrow import plain, remove, write_json, write_parquet
+from gpubt.records.tables import read_parquet, values_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,14 +92,12 @@ class Store:
 
     def done(self, sets: int) -> NDArray[np.bool_]:
         """Of each set whether its row is there. Parts that can't be read are removed: their sets are simulated again."""
-        import pyarrow.parquet as pq
-
         if self.finished:
             return np.ones(sets, np.bool_)
         flags = np.zeros(sets, np.bool_)
         for path in self._parts():
             try:
-                flags[pq.read_table(path, columns=["set"])["set"].to_numpy()] = True
+                flags[values_of(read_parquet(path, ["set"])["set"])] = True
             except (OSError, ValueError, IndexError):  # Arrow's are ValueErrors
                 remove(path)
         return flags
@@ -140,16 +139,27 @@ def _bounds(path: Path) -> tuple[int, int]:
 def _merged(paths: list[Path], bounds: list[tuple[int, int]]) -> Iterator[pa.Table]:
     """Row groups in the order of the sets, each from the parts that overlap it."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     for start in range(0, max(last for _, last in bounds) + 1, GROUP):
-        inside = [("set", ">=", start), ("set", "<", start + GROUP)]
         parts = [
-            pq.read_table(path, filters=inside)
+            read_sets(path, start, start + GROUP)
             for path, (first, last) in zip(paths, bounds, strict=True)
             if first < start + GROUP and last >= start
         ]
         yield pa.concat_tables(parts).sort_by("set").combine_chunks()
+
+
+def read_sets(path: Path, first: int, stop: int, columns: list[str] | None = None) -> pa.Table:
+    """The rows of sets `first` to `stop` (exclusive) of a part, or of the table, which are in the order of their sets; only the row groups
+    that hold them are read. `columns` has "set" among them."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, memory_map=True) as file:
+        place = file.schema_arrow.names.index("set")
+        bounds = [file.metadata.row_group(i).column(place).statistics for i in range(file.num_row_groups)]
+        table = file.read_row_groups([i for i, own in enumerate(bounds) if own.min < stop and own.max >= first], columns)
+    low, high = np.searchsorted(values_of(table["set"]), (first, stop))
+    return table.slice(low, high - low)
 
 
 def _short(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpubt.records.tables import taken
 from gpubt.sweep.importance import first_order
 from gpubt.sweep.neighbours import Stability, stability
 from gpubt.sweep.ranking import BEST, HIGH, figure, left, ranked
@@ -84,10 +85,8 @@ def _spread(values: NDArray[np.float64], high: bool) -> dict[str, float | None]:
 
 def _rows(results: Results, shown: NDArray[np.int64], near: Stability) -> list[dict[str, Any]]:
     """The shown rows as they are in the table."""
-    import pyarrow as pa
-
     more = [name for name in ("ledger_hash",) if name in results.names]
-    table = results.columns(["set", *results.keys, *results.figures, *more]).take(pa.array(shown))
+    table = taken(results.columns(["set", *results.keys, *results.figures, *more]), shown)
     return [
         {
             "set": row["set"],

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from gpubt.data.clock import DAY
 from gpubt.data.zone import offsets, zone
-from gpubt.records.saved import SavedRun, values_of
+from gpubt.records.saved import SavedRun
+from gpubt.records.tables import values_of
 from gpubt.report.html.levels import MOST, histogram, kept
 from gpubt.report.html.page import listed, milliseconds
 

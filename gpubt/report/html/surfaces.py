@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpubt.records.tables import taken
 from gpubt.report.html.page import listed
 from gpubt.report.top import setting
 
@@ -44,13 +45,11 @@ def groups(results: Results, axis: Coded, name: str) -> Groups:
 
 def _labels(results: Results, axis: Coded, of: NDArray[np.int64]) -> list[str]:
     """The value of each group, or its lowest and highest."""
-    import pyarrow as pa
-
     order = np.lexsort([axis.codes, of])
     starts = np.flatnonzero(np.diff(of[order], prepend=-1) != 0)
     ends = np.append(starts[1:], len(order)) - 1
     column = results.column(axis.key)
-    low, high = ([setting(value) for value in column.take(pa.array(order[at])).to_pylist()] for at in (starts, ends))
+    low, high = ([setting(value) for value in taken(column, order[at]).to_pylist()] for at in (starts, ends))
     named = [
         a if a == b else f"{a} to {b}" if axis.codes[order[s]] < axis.steps else "other" for a, b, s in zip(low, high, starts, strict=True)
     ]
