@@ -46,7 +46,7 @@ _HOMES |= dict.fromkeys(("Param", "Rules", "Strategy", "params"), "gpubt.strateg
 def run(
     overrides: Sequence[str] | Config | DictConfig | Mapping[str, Any] | None = None,
     *,
-    bars: Bars | None = None,
+    bars: Bars | Any = None,
     folder: str | os.PathLike[str] | None = None,
     config_dir: str | os.PathLike[str] | None = None,
 ) -> RunResult:
@@ -56,28 +56,31 @@ def run(
     of keys that differ from the defaults: `{"strategy": "ema_cross", "data": {"frac": "1/3"}}`. A strategy with rules of its own replaces
     the default one as a whole. `config_dir`: a folder with your own options, such as `strategy/mine.yaml`.
 
-    `bars` replace the configured data: `Bars.from_arrow(table)` of a table of pandas, polars, DuckDB, ...; `data.frac` and the like apply.
+    `bars` replace the configured data: a table of pandas, polars, DuckDB, pyarrow, ..., or `Bars.from_arrow(table)`, which several runs
+    share; `data.frac` and the like apply.
 
     Nothing is written unless `folder` is given. Raises gpubt.errors.GpubtError, with one sentence, for all that it can explain.
     """
     from pathlib import Path
 
     from gpubt.compose import configuration
+    from gpubt.data.bars import as_bars
     from gpubt.pipeline import run_backtest
 
-    return run_backtest(configuration(overrides, config_dir), bars=bars, folder=None if folder is None else Path(folder))
+    return run_backtest(configuration(overrides, config_dir), bars=as_bars(bars), folder=None if folder is None else Path(folder))
 
 
-def run_sweep(overrides: Sequence[str], *, bars: Bars | None = None, config_dir: str | os.PathLike[str] | None = None) -> pyarrow.Table:
+def run_sweep(overrides: Sequence[str], *, bars: Bars | Any = None, config_dir: str | os.PathLike[str] | None = None) -> pyarrow.Table:
     """A sweep, as `gpubt sweep` does it, in memory: a row a set, with its values, every figure and its ledger's hash.
 
     `overrides`: what stands after `gpubt sweep` (`["strategy.params.fast=range(5,60)", "exits.stop.pct=0.01,0.02"]`). `bars` replace the
-    configured data. Raises gpubt.errors.GpubtError. For more rows than memory holds, and to resume, use the command.
+    configured data, as in `run`. Raises gpubt.errors.GpubtError. For more rows than memory holds, and to resume, use the command.
     """
+    from gpubt.data.bars import as_bars
     from gpubt.sweep.definition import define
     from gpubt.sweep.run import table_of
 
-    return table_of(define(overrides, None if config_dir is None else str(config_dir)), bars)
+    return table_of(define(overrides, None if config_dir is None else str(config_dir)), as_bars(bars))
 
 
 def __getattr__(name: str) -> Any:

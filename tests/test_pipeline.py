@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +206,22 @@ def test_bars_in_memory_are_a_source_like_a_file(tmp_path: Path) -> None:
     bars = gpubt.Bars.from_arrow(table)
     overrides = ["strategy=trend_pullback", "data.frac=1/3", "data.portion=2", "data.end=2020-01-01"]
     assert figures(gpubt.run(overrides, bars=bars)) == figures(gpubt.run(overrides))
+    assert figures(gpubt.run(overrides, bars=table)) == figures(gpubt.run(overrides))
+    assert repr(bars) == "Bars('SZ000338', 150,434 bars, 2007-04-30T01:30:00Z to 2020-06-17T06:55:00Z)".replace("SZ000338", "BARS")
+    index = table.rename_columns([name if name != "timestamp" else "__index_level_0__" for name in table.column_names])
+    assert gpubt.run_sweep(["strategy.params.fast=5,6", "data.frac=0.1"], bars=index).num_rows == 2  # a pandas index without a name
+
+
+def test_what_is_no_bars_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"bars must be gpubt.Bars, or a table of pandas, polars, pyarrow, \.\.\., got list"):
+        gpubt.run(bars=[1.0, 2.0])
+    with pytest.raises(DataError, match="the table has no column low; it has timestamp, open, high, close"):
+        gpubt.run(bars=pa.table({name: [1.0] for name in ("timestamp", "open", "high", "close")}))
+
+
+def test_a_result_says_what_it_is() -> None:
+    result = gpubt.run(["data.frac=0.1"])
+    assert re.fullmatch(
+        r"<RunResult: ema_cross on SZ000338, 15,043 bars: total return \+[\d.]+%, Sharpe [\d.]+, .*, \d+ trades>", repr(result)
+    )
+    assert "Sharpe ratio" in str(result) and "next  " not in str(result)

@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpubt.data.clock import time_text
+from gpubt.errors import ConfigError
+
 PRICES = ("open", "high", "low", "close")
+INDEX = "__index_level_0__"  # of a pandas table whose index has no name
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bars:
     """`n` bars of `symbol`. Columns are C-contiguous, shape `(n,)`; `time` is the bar's open in nanoseconds UTC.
 
@@ -29,6 +33,12 @@ class Bars:
     low: NDArray[np.float64]
     close: NDArray[np.float64]
     volume: NDArray[np.float64] | None = None
+
+    def __repr__(self) -> str:
+        """`Bars('BTC', 5,000 bars, 2020-09-13T12:26:00Z to 2020-09-16T23:45:00Z)`."""
+        if not self.n:
+            return f"Bars({self.symbol!r}, no bars)"
+        return f"Bars({self.symbol!r}, {self.n:,} bars, {time_text(int(self.time[0]))} to {time_text(int(self.time[-1]))})"
 
     def __len__(self) -> int:
         return len(self.time)
@@ -72,9 +82,9 @@ class Bars:
     def from_arrow(cls, table: Any, symbol: str = "BARS", *, columns: Mapping[str, str] | None = None, time_zone: str = "UTC") -> Bars:
         """A read-only copy of anything with `__arrow_c_stream__` (a table of pyarrow, polars, pandas, ...).
 
-        Columns are found as in a Parquet file: timestamp (or time, datetime, date), open, high, low, close and, if there, volume, or
-        as `columns` says (field to column). Times are timestamps, dates, ISO text or numbers since 1970 whose unit each value tells;
-        those without a zone or offset are in `time_zone`.
+        Columns are found as in a Parquet file: timestamp (or time, datetime, date; or a pandas index), open, high, low, close and, if
+        there, volume, or as `columns` says (field to column). Times are timestamps, dates, ISO text or numbers since 1970 whose unit each
+        value tells; those without a zone or offset are in `time_zone`.
         Raises DataError for a missing column or a type that does not convert exactly.
         """
         import pyarrow as pa
@@ -82,6 +92,7 @@ class Bars:
         from gpubt.data.arrow import column_mapping, fill, find_columns
 
         table = pa.table(table)
+        table = table.rename_columns([name if name != INDEX else "timestamp" for name in table.column_names])
         names = find_columns(table.schema, "the table", optional=("volume",), given=column_mapping(columns))
         loaded = {field: empty(table.num_rows, field) for field in names}
         for field, name in names.items():
@@ -92,6 +103,15 @@ class Bars:
         for column in loaded.values():
             column.flags.writeable = False
         return cls(symbol, **loaded)
+
+
+def as_bars(bars: Any) -> Bars | None:
+    """Bars as they are, or of a table (see `from_arrow`). Raises ConfigError for anything else, DataError for a table that is no bars."""
+    if bars is None or isinstance(bars, Bars):
+        return bars
+    if hasattr(bars, "__arrow_c_stream__"):
+        return Bars.from_arrow(bars)
+    raise ConfigError(f"bars must be gpubt.Bars, or a table of pandas, polars, pyarrow, ..., got {type(bars).__name__}")
 
 
 def empty(n: int, field: str) -> NDArray[Any]:

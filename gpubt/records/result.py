@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,23 +30,33 @@ class Raw:
     band: Measured | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunResult:
     """`trades`: a row a closing fill; `equity`: columns time and equity, a row a return period (a row a bar with equity=bar);
     `metrics`: figures by name, null (None) where one does not exist; `summary` and `benchmark` as in the JSON files; `folder`: where
     they were written, None if nowhere; `symbols`: a row a symbol with its figures, None for a run over one; `profile`: what profile=on
-    found."""
+    found. Printed, it is the screen of `gpubt run`."""
 
     config: Config
-    ledger: Callable[[], pa.Table] = field(repr=False)  # makes `trades`, when somebody asks for them
+    ledger: Callable[[], pa.Table]  # makes `trades`, when somebody asks for them
     equity: pa.Table
     metrics: dict[str, float | int | None]
     summary: dict[str, Any]
     benchmark: dict[str, Any]
     folder: Path | None = None
     symbols: pa.Table | None = None
-    raw: Any = field(default=None, repr=False)
-    profile: dict[str, Any] | None = field(default=None, repr=False)
+    raw: Any = None
+    profile: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        from gpubt.report.terminal import line
+
+        return f"<RunResult: {line(self)}>"
+
+    def __str__(self) -> str:
+        from gpubt.report.terminal import screen
+
+        return screen(self)
 
     @cached_property
     def trades(self) -> pa.Table:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Console
 from rich.text import Text
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 LABEL = 15  # columns before the values
 WIDTH = 100  # columns at most, however wide the terminal
 CURVE = 60  # columns of the equity curve at most
+MANY = 10  # times its least, from which on equity is drawn by its logarithm
 WARNINGS = 3  # shown; the summary has all
 
 # label, metric, how it is written
@@ -47,8 +49,26 @@ def render(result: RunResult, *, arguments: Sequence[str] = ()) -> None:
     sys.stdout.flush()
 
 
-def lines(result: RunResult, width: int, arguments: Sequence[str]) -> Iterator[Text]:
-    """The screen, line by line; long values are folded to `width`, except what is meant to be copied."""
+def screen(result: RunResult) -> str:
+    """What is printed of a result that a program has: the same, without a next command."""
+    return "\n".join(line.plain.rstrip() for line in lines(result, LABEL + CURVE, None))
+
+
+def line(result: RunResult) -> str:
+    """A result in a few words."""
+    summary, metrics = result.summary, result.metrics
+    figures = [
+        f"total return {percent(metrics.get('total_return'))}",
+        f"Sharpe {number(metrics.get('sharpe_ratio'))}",
+        f"max drawdown {percent(metrics.get('max_drawdown'))}",
+        f"{number(metrics.get('n_trades'))} trades",
+    ]
+    return f"{summary['strategy']} on {summary['symbol']}, {number(summary['rows'])} bars: {', '.join(figures)}"
+
+
+def lines(result: RunResult, width: int, arguments: Sequence[str] | None) -> Iterator[Text]:
+    """The screen, line by line; long values are folded to `width`, except what is meant to be copied. Without `arguments` no next command
+    is proposed."""
     summary, benchmark = result.summary, result.benchmark
     yield from _header(summary, width)
     yield Text()
@@ -69,9 +89,10 @@ def lines(result: RunResult, width: int, arguments: Sequence[str]) -> Iterator[T
         yield from _folded("warning", warning, width, "yellow")
     if len(warnings) > WARNINGS:
         yield _row("", f"and {len(warnings) - WARNINGS} more in the summary", "yellow")
-    typed, why = next_command(result.config, summary, arguments)
-    yield Text()
-    yield _row("next", f"{typed}    # {why}", "bold")
+    if arguments is not None:
+        typed, why = next_command(result.config, summary, arguments)
+        yield Text()
+        yield _row("next", f"{typed}    # {why}", "bold")
 
 
 def _symbols(rows: list[dict[str, Any]], width: int) -> Iterator[Text]:
@@ -125,14 +146,17 @@ def _figures(metrics: dict[str, Any], hold: dict[str, Any], summary: dict[str, A
 
 
 def _curve(result: RunResult, width: int) -> Iterator[Text]:
-    """Equity from the first period to the last, where the terminal can show it."""
-    drawn = sparkline(values_of(result.equity["equity"]), min(CURVE, width - LABEL))
+    """Equity from the first period to the last, where the terminal can show it; where it is many times what it was, its logarithm."""
+    equity, label = values_of(result.equity["equity"]), "equity"
+    if len(equity) and equity.min() > 0.0 and equity.max() > MANY * equity.min():
+        equity, label = np.log(equity), "equity (log)"
+    drawn = sparkline(equity, min(CURVE, width - LABEL))
     try:
         drawn.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
         return
     if drawn:
-        yield _row("equity", drawn)
+        yield _row(label, drawn)
 
 
 def _trades(metrics: dict[str, Any], summary: dict[str, Any], width: int) -> Iterator[Text]:
