@@ -59,8 +59,15 @@ def test_kernels_write_to_their_own_arrays_only(host_backend: Callable[..., Cuda
         assert all((array[-GUARD:] == 0xA5).all() for array in guarded.whole)
 
 
-def test_sets_that_gain_nothing_are_walked(host_backend: Callable[..., CudaBackend]) -> None:
-    """Of twelve sets with levels of their own; bar mode shares nothing."""
+def test_few_sets_fill_the_device_by_their_entries(host_backend: Callable[..., CudaBackend]) -> None:
+    """Twelve sets with levels of their own leave it idle: their exits are searched side by side."""
+    backend = host_backend()
+    assert all("play_candidates" in compared(backend, seed) for seed in (3, 7, 11))
+
+
+def test_sets_that_gain_nothing_are_walked(host_backend: Callable[..., CudaBackend], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of twelve sets with levels of their own, on a device that they fill; bar mode shares nothing."""
+    monkeypatch.setattr(cuda_shared, "FULL", 12)
     backend = host_backend()
     assert "simulate_sets" in compared(backend, 3) and "play_candidates" not in compared(backend, 3)
     market, batch, ends = drawn_batch(backend, 0, 12, smooth=False)
@@ -69,14 +76,16 @@ def test_sets_that_gain_nothing_are_walked(host_backend: Callable[..., CudaBacke
 
 
 def test_a_search_for_each_entry_is_weighed_against_one_for_each_trade() -> None:
-    def worth(sets: int, width: int, entries: int, n: int) -> bool:
-        return bool(cuda_shared.worth_sharing(*(np.array([value]) for value in (sets, width, entries)), n)[0])
+    def worth(sets: int, width: int, entries: int, n: int, together: int = cuda_shared.FULL) -> bool:
+        return bool(cuda_shared.worth_sharing(*(np.array([value]) for value in (sets, width, entries)), n, together)[0])
 
     assert worth(100, 20, 5_000, 1_000_000)
     assert not worth(1, 1, 5_000, 1_000_000)  # alone
     assert not worth(19, 20, 5_000, 1_000_000)  # most levels are one set's only
     assert not worth(100, 20, 500_000, 1_000_000)  # a signal on every other bar: a trade uses few of them
     assert worth(100, 0, 500_000, 1_000_000)  # no level to search
+    assert worth(1, 1, 5_000, 1_000_000, together=10)  # alone, but the device is idle
+    assert not worth(1, 4, 500_000, 1_000_000, together=cuda_shared.FULL // 8)  # idle by less than the searches are more
 
 
 def test_the_records_are_those_of_the_kernels() -> None:

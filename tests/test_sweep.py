@@ -162,7 +162,7 @@ def test_a_device_takes_more_sets_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     chunks = [table.num_rows for table, _ in Sweep(definition.variants, definition.space(), backend, Phases()).tables(np.arange(20))]
     assert chunks == [backend.breadth, 20 - backend.breadth]
     launches = backend.launches()
-    assert launches["simulate_sets"]["calls"] == launches["scan_compare"]["calls"] == 2 and "simulate" not in launches
+    assert launches["play_candidates"]["calls"] == launches["scan_compare"]["calls"] == 2 and "simulate" not in launches
 
 
 def test_auto_is_the_cpu_and_says_why() -> None:

@@ -1,5 +1,5 @@
 """Exits shared by the sets of one signal on a device: the touches of each distinct level are searched once for each entry, then each set
-takes its own. Sets that gain nothing by it, and those that may be liquidated, are left to the walk."""
+takes its own: few sets fill a device so too. Sets that gain nothing by it, and those that may be liquidated, are left to the walk."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gpubt.simulate import layout
 
 ROOM = 64 << 20  # bytes of one launch: half for sets, half for entries and their touches
 HOLD = 64  # bars that a trade is taken to last: entries may be denser, and a search for each of them is wasted
+FULL = 1 << 15  # threads that keep a device busy
 SEGMENTS = 256  # of the bars, whose entries are found side by side
 LEFT = -1
 
@@ -73,10 +74,10 @@ class SharedLaunches:
         found = grouped(walk.batch.input_of, walk.trade_of, walk.trades, walk.params, kinds_of_entry(walk.params))
         groups, levels = self._records(found)
         sizes = np.diff(found.bounds)
-        some = np.flatnonzero(worth_sharing(sizes, groups["width"], np.ones(len(groups), np.int64), self.n))
+        some = np.flatnonzero(worth_sharing(sizes, groups["width"], np.ones(len(groups), np.int64), self.n, len(found.sets)))
         groups["row"][some] = np.arange(len(some))
         entries = self._count(groups[some])
-        kept = worth_sharing(sizes[some], groups["width"][some], entries, self.n)
+        kept = worth_sharing(sizes[some], groups["width"][some], entries, self.n, len(found.sets))
         some, entries = some[kept], entries[kept]
         of = np.repeat(np.arange(len(sizes)), sizes)
         number = np.full(len(sizes), -1)
@@ -144,7 +145,12 @@ class SharedLaunches:
         return left
 
 
-def worth_sharing(sets: NDArray[np.int64], width: NDArray[np.int64], entries: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    """Whether groups of so many sets with `width` levels search less for each of their entries than for each trade of each set."""
-    found: NDArray[np.bool_] = (sets > 1) & (entries * width <= sets * np.minimum(entries, max(1, n // HOLD)))
+def worth_sharing(
+    sets: NDArray[np.int64], width: NDArray[np.int64], entries: NDArray[np.int64], n: int, together: int
+) -> NDArray[np.bool_]:
+    """Whether groups of so many sets with `width` levels are done sooner by a search for each of their entries than by one for each trade
+    of each set. Where the sets of a launch, `together`, leave the device idle, more searches cost nothing: they run side by side, and
+    those of a walk one after the other."""
+    idle = max(1, FULL // max(1, together))
+    found: NDArray[np.bool_] = ((sets > 1) | (idle > 1)) & (entries * width <= idle * sets * np.minimum(entries, max(1, n // HOLD)))
     return found
