@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.base import Batch, Sets, capacity, parameter_entry
+from gpubt.backends.base import Batch, Sets, Trading, capacity, parameter_entry
 from gpubt.backends.kernels import lanes, many, shared
 from gpubt.backends.kernels.account import HASH_SEED
 from gpubt.backends.kernels.marks import LANE, LANES
 from gpubt.backends.kernels.marks import STATE as ACCOUNT
 from gpubt.backends.kernels.position import STATE
-from gpubt.backends.sharing import grouped, kinds_of_entry
+from gpubt.backends.sharing import Grouping, grouped, kinds_of_entry
 from gpubt.simulate import layout as k
 
 Share = Callable[..., None]
@@ -25,6 +26,39 @@ WORTH = 50_000  # bars times sets that are worth a thread
 FEWEST = 12  # sets of one signal from which on they are played side by side
 PIECE = 1024  # sets of one signal that one thread takes at a time, at most
 SHARES = 4  # pieces for each thread, at least, so that none waits long for the last
+
+
+@dataclass(frozen=True)
+class How:
+    """What of a batch does not depend on the bars: PARAMS and ENTRY records of its `trades`, what lanes can play (`lanes_of`), and which
+    sets share exits. Its inputs are not kept: they are large."""
+
+    trades: Sequence[Trading]
+    trade_of: NDArray[np.int64]
+    input_of: NDArray[np.int64]
+    params: NDArray[Any]
+    entries: NDArray[Any]
+    wide: NDArray[np.int64]
+    groups: Grouping
+
+
+_last: How | None = None  # the symbols of a sweep ask for the same one after the other
+
+
+def how_of(batch: Batch) -> How:
+    """The same as for the batch before, where sets trade and share their inputs as there."""
+    global _last
+    last = _last
+    same = last is not None and last.trades is batch.trades
+    if last and same and np.array_equal(last.trade_of, batch.trade_of) and np.array_equal(last.input_of, batch.input_of):
+        return last
+    params = np.concatenate([trade.params for trade in batch.trades])
+    entries = np.concatenate([parameter_entry(trade.params) for trade in batch.trades])
+    kinds, wide = kinds_of_entry(params), lanes_of(params)
+    kinds = np.unique(kinds * (wide.max() + 1) + wide, return_inverse=True)[1]  # apart: those that lanes can play together
+    groups = grouped(batch.input_of, batch.trade_of, batch.trades, params, kinds)
+    _last = How(batch.trades, batch.trade_of, batch.input_of, params, entries, wide, groups)
+    return _last
 
 
 class SetRun:
@@ -43,8 +77,8 @@ class SetRun:
     ) -> None:
         self.tables, self.prices, self.batch, self.out = tables, prices, batch, out
         self.n, self.bar_by_bar, self.detail = len(prices.close), mode == "bar", detail
-        self.params = np.concatenate([trade.params for trade in batch.trades])
-        self.entries = np.concatenate([parameter_entry(trade.params) for trade in batch.trades])
+        self.how = how_of(batch)
+        self.params, self.entries = self.how.params, self.how.entries
         self.lanes = np.zeros((batch.n, LANES), LANE)
         self.ends = ends
         self.accounts = self._accounts(risk_free)
@@ -74,9 +108,8 @@ class SetRun:
     def _share_exits(self, share: Share) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The sets that can share exits, simulated; which of them are left to be walked."""
         trade_of, input_of = self.batch.trade_of, self.batch.input_of
-        kinds, wide = kinds_of_entry(self.params), lanes_of(self.params)
-        kinds = np.unique(kinds * (wide.max() + 1) + wide, return_inverse=True)[1]  # apart: those that lanes can play together
-        found = grouped(input_of, trade_of, self.batch.trades, self.params, kinds)
+        wide, found = self.how.wide, self.how.groups
+        kinds = found.kinds
         sets, trades = found.sets, trade_of[found.sets]
         records = np.zeros(len(sets), shared.SET)
         for name, rows in (("params", self.params), ("entry", self.entries)):

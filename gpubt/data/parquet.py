@@ -25,7 +25,7 @@ from gpubt.data.bars import PRICES, Bars, empty
 from gpubt.data.clock import DAY, SECOND, time_text
 from gpubt.data.epoch import epoch_nanoseconds
 from gpubt.data.files import InputFile, is_csv
-from gpubt.data.shared import LARGEST, shared
+from gpubt.data.shared import LARGEST, Footer, shared
 from gpubt.data.symbols import every, find_symbol
 from gpubt.data.threads import mapped, threads_for
 from gpubt.errors import DataError
@@ -63,9 +63,7 @@ class ParquetSource:
         self.path, self.where, self.time_zone = path, f"data.path={path}", time_zone
         self.given = column_mapping(columns)
         self.file = _open(path)
-        with self._explained(), pq.ParquetFile(path) as file:
-            self.metadata = file.metadata
-            self.schema: pa.Schema = file.schema_arrow
+        self.metadata, self.schema = self.footer = self._footer()
         if not self.metadata.num_rows:
             raise DataError(f"{self.where} has no rows")
         self.names = find_columns(self.schema, self.where, given=self.given)
@@ -76,6 +74,14 @@ class ParquetSource:
             symbol, rows = find_symbol(self, self._column, symbol)
         self.symbol = symbol or path.stem
         self.rows = rows  # of the symbol, in the file
+
+    def _footer(self) -> Footer:
+        """What says where everything is, and the types."""
+        known = shared(self.file.state)
+        if known is not None:
+            return known.footer
+        with self._explained(), pq.ParquetFile(self.path) as file:
+            return file.metadata, file.schema_arrow
 
     def symbols(self) -> list[str]:
         """The names in the file's `symbol` column, in their order of appearance; none without the column."""

@@ -1,13 +1,14 @@
-"""What reading the symbols of one file one after the other shares: where the rows of each are, and the row group that was decoded last.
+"""What reading the symbols of one file one after the other shares: its footer, where the rows of each are, and the row group that was
+decoded last.
 
-Without it each symbol would scan the file's symbols, and decode its row groups, again.
+Without it each symbol would read the footer, scan the file's symbols, and decode its row groups, again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 20  # rows of a row group that is kept decoded
 State = tuple[str, int, int, int]  # of a file: path, size, time of change, inode
+Footer = tuple[Any, pa.Schema]
 
 
 class Found(NamedTuple):
@@ -29,10 +31,11 @@ class Found(NamedTuple):
 
 
 class Shared:
-    """Of one file in one state, whose symbols were listed; `rows` has those of each, in order of appearance."""
+    """Of one file in one state, whose symbols were listed; `rows` has those of each, in order of appearance; `footer` its metadata and
+    schema."""
 
-    def __init__(self, state: State, rows: dict[str, Found]) -> None:
-        self.state, self.rows = state, rows
+    def __init__(self, state: State, rows: dict[str, Found], footer: Footer) -> None:
+        self.state, self.rows, self.footer = state, rows, footer
         self._group = -1
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._lock = Lock()  # threads that read columns together
@@ -53,7 +56,7 @@ class Shared:
 _last: Shared | None = None  # the file whose symbols were listed last
 
 
-def listed(state: State, values: Iterable[pa.Array]) -> dict[str, Found]:
+def listed(state: State, values: Iterable[pa.Array], footer: Footer) -> dict[str, Found]:
     """The rows of each symbol of a file, from its column of symbols; remembered for `shared`."""
     global _last
     rows: dict[str, Found] = {}
@@ -63,7 +66,7 @@ def listed(state: State, values: Iterable[pa.Array]) -> dict[str, Found]:
             before = rows.get(name)
             rows[name] = Found(before.first if before else start + first, start + last, count + (before.number if before else 0))
         start += len(part)
-    _last = Shared(state, rows)
+    _last = Shared(state, rows, footer)
     return rows
 
 

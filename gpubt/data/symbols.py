@@ -102,7 +102,7 @@ def _rows_of(source: ParquetSource, column: str, spans: list[Span], symbol: str)
 def every(source: ParquetSource, column: str) -> list[str]:
     """All symbols in order of appearance; where the rows of each are is remembered for those who read them next."""
     spans = source.spans(range(source.metadata.num_rows))
-    return list(listed(source.file.state, (values for span in spans for values in _values(source, column, span))))
+    return list(listed(source.file.state, (values for span in spans for values in _values(source, column, span)), source.footer))
 
 
 def distinct(source: ParquetSource, column: str, spans: list[Span], enough: int | None = None) -> list[str]:

@@ -26,7 +26,7 @@ def rows_table(space: Space, sets: NDArray[np.int64], out: Sets, capital: NDArra
     import pyarrow as pa
 
     found: dict[str, Any] = {"set": column(sets + space.first, pa.int64())}
-    found |= {key: taken(axis_array(space.levels[key]), space.codes[key][sets]) for key in space.keys}
+    found |= {key: taken(array, space.codes[key][sets]) for key, array in _axis_arrays(space).items()}
     figures = columns(out.tallies, capital, bars=bars.n, periods=len(periods.ends), per_year=periods.per_year)
     for name, values in figures.items():
         found[name] = column(values, pa.float64() if values.dtype.kind == "f" else pa.int64())
@@ -35,6 +35,14 @@ def rows_table(space: Space, sets: NDArray[np.int64], out: Sets, capital: NDArra
         flat = pa.Array.from_buffers(pa.float64(), sums.size, [None, pa.py_buffer(np.ascontiguousarray(sums))])
         found[name] = pa.FixedSizeListArray.from_arrays(flat, sums.shape[1])
     return pa.table(found)
+
+
+def _axis_arrays(space: Space) -> dict[str, pa.Array]:
+    """The levels of each axis, made once."""
+    if "arrays" not in space.known:
+        space.known["arrays"] = {key: axis_array(space.levels[key]) for key in space.keys}
+    arrays: dict[str, pa.Array] = space.known["arrays"]
+    return arrays
 
 
 def axis_array(levels: tuple[Any, ...]) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,7 +23,7 @@ from gpubt.sweep.engine import Engine
 from gpubt.sweep.prepared import Prepared
 from gpubt.sweep.rows import rows_table
 from gpubt.sweep.space import SYMBOL
-from gpubt.sweep.variants import Variants, checked
+from gpubt.sweep.variants import Variants, assign, checked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,6 +65,7 @@ class Sweep:
     given: Bars | None = None  # in the place of the configured data
 
     def __post_init__(self) -> None:
+        self._shares: tuple[Any, Shares] | None = None
         self._loaded: tuple[Any, Loaded] | None = None  # the symbol whose bars were read last, and they
         self.reads: set[str] = set()
         self.series = self.bars = 0
@@ -82,13 +84,20 @@ class Sweep:
         """The groups of the sets. Raises ConfigError."""
         return Prepared(self.variants, self.space)
 
+    @cached_property
+    def _usual(self) -> Config:
+        """What bars are loaded by, but for the symbol: no other axis says anything of them."""
+        return self.variants.config(self.space.values(0))
+
     def load(self, first: int) -> Loaded:
         """The bars of the symbol of set `first`. Raises DataError."""
         values = self.space.values(first)
         symbol = values.get(SYMBOL)
         if self._loaded is None or self._loaded[0] != symbol:
             self._loaded = None
-            config = self.variants.config(values)
+            config = copy.copy(self._usual)
+            if symbol is not None:
+                assign(config, SYMBOL, symbol)
             with self.phases.phase("slice"):
                 rows = select(config, self.given)
             with self.phases.phase("ingest", bars=rows.n):
@@ -98,7 +107,10 @@ class Sweep:
     def shares(self, data: Loaded, backend: Backend | None = None) -> Shares:
         """Memory for the sets over these bars. Raises ConfigError where it is too little."""
         groups, backend = len(self.prepared.groups.signals), backend or self.backend
-        return shares(self.prepared.config, backend, data, self.series, groups, backend.threads or 1)
+        sizes = id(backend), data.bars.nbytes, len(data.clock)
+        if self._shares is None or self._shares[0] != sizes:  # else the symbol before took as much, and has given it back
+            self._shares = sizes, shares(self.prepared.config, backend, data, self.series, groups, backend.threads or 1)
+        return self._shares[1]
 
     def engine(self, data: Loaded) -> Engine:
         """Ready to simulate over these bars."""

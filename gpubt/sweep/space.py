@@ -6,6 +6,7 @@ import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -30,6 +31,11 @@ class Space:
     dropped: int
     first: int = 0
 
+    @cached_property
+    def known(self) -> dict[str, Any]:
+        """What was made of it, for those who ask again."""
+        return {}
+
     @property
     def n(self) -> int:
         """Number of sets."""
@@ -46,8 +52,8 @@ class Space:
                 yield sets
             return
         of = self.codes[SYMBOL][sets]
-        for code in np.unique(of):
-            yield sets[of == code]
+        order = np.argsort(of, kind="stable")
+        yield from np.split(sets[order], np.flatnonzero(np.diff(of[order])) + 1) if len(sets) else ()
 
     def examples(self) -> NDArray[np.int64]:
         """Sets in which every value of every axis but the symbols occurs, the first of each."""
