@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.backends.base import SIGNALS, Array, Backend, Batch, Ledger, Market, Rows, Sets, by_entry, capacity, packed, parameter_entry
-from gpubt.backends.cpu_sets import SetRun
 from gpubt.backends.kernels import account, indicators, measures, scan, simulate
 from gpubt.backends.kernels.bits import next_bit
-from gpubt.backends.kernels.grid import Structure, run_grid
 from gpubt.backends.kernels.market import TABLE
 from gpubt.backends.kernels.position import STATE
 from gpubt.backends.kernels.prepare import prices
@@ -81,6 +79,8 @@ class CpuBackend(Backend):
         return run(program, fetch, compare, partial(scan.combine, n=n))
 
     def _scan_grid(self, grid: ProgramGrid, members: Sequence[int], fetch: Fetch, n: int) -> Rows:
+        from gpubt.backends.kernels.grid import Structure, run_grid  # of sweeps: a run does not wait for it
+
         structure = Structure(grid)
         of = grid.of[np.asarray(members)][:, structure.kept]
         wanted, leaves = np.unique(of, return_inverse=True)
@@ -154,6 +154,8 @@ class CpuBackend(Backend):
         if positions != "single":
             super()._simulate_sets(market, batch, ends, risk_free, mode, positions, out)
             return
+        from gpubt.backends.cpu_sets import SetRun
+
         tables = np.repeat(_table(market, {}, {}), len(batch.inputs))
         for shared, of in zip((batch.inputs.signals, batch.inputs.calendars, batch.inputs.levels), batch.inputs.of.T, strict=True):
             _put(tables, shared, of)
