@@ -73,7 +73,9 @@ class Sweep:
         for planned in checked(self.variants, self.space):
             self.reads |= planned.columns
             asks = asks or planned.needs_session()
-            self.series = max(self.series, len({one for step in planned.passes() for one in step}))
+            read = {one for step in planned.passes() for one in step}
+            read |= {each for one in read if one.condition for each in one.inputs if not each.is_column}
+            self.series = max(self.series, len(read))
         if asks and (key := next((key for key in self.space.keys if key.startswith("session.")), None)):
             raise ConfigError(
                 f"{key} can't differ between the sets of one sweep whose rules ask for the session; gpubt run -m runs one after the other"
