@@ -176,7 +176,7 @@ def indicator_work(kind: str, bars: int, lengths: tuple[int, ...]) -> Work:
         def all_of(size: int) -> None:
             for start in range(0, size, TOGETHER):
                 own = lengths[start : min(size, start + TOGETHER)]
-                backend.together([partial(backend.indicator, kind, inputs, 0, (float(length),)) for length in own], bars)
+                backend.together([(kind, inputs, 0, (length,)) for length in own], bars)
 
         return lambda size: partial(all_of, size)
 

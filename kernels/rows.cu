@@ -1,0 +1,35 @@
+// Tiles of a warp. Where a lane walks a window or a block of bars by itself, neighbouring lanes are a window apart, and would read and write a sector
+// each. So the warp moves WIDE bars of all 32 in rows, neighbouring lanes neighbouring bars, and each lane walks its row in shared memory. Rows are
+// PITCH apart, an odd number: lanes that are in one column are in different banks.
+const int WIDE = 16, PITCH = WIDE + 1, TILE = WARP_LANES * PITCH;
+
+// One of several lengths of an indicator, in one launch. inv: 1 / length, or over the sum of weights; k: of a recurrence.
+struct Length { i64 length; double inv, k; double *out; };
+
+// Some bars of some rows: row r begins at bar start + r * stride, and has `width` <= WIDE columns. Bars outside [first, bars) are not there.
+struct Rows { i64 start, stride, first, bars; int count, width; };
+
+// work(place in the tile, bar) for each bar of the rows.
+template <class F> FN void each_bar(const Rows &b, F work) {
+  const int share = (65536 + b.width - 1) / b.width;  // e * share >> 16 is e / width: e < 512
+  lanes([&](int lane) {
+#pragma unroll 4
+    for (int e = lane; e < b.count * b.width; e += WARP_LANES) {
+      const int r = e * share >> 16, c = e - r * b.width;
+      work(r * PITCH + c, b.start + r * b.stride + c);
+    }
+  });
+}
+FN void load(double *tile, const double *x, const Rows &b) {
+  each_bar(b, [&](int at, i64 t) { tile[at] = t >= b.first && t < b.bars ? x[t] : 0.0; });
+}
+FN void store(const double *tile, double *out, const Rows &b) {
+  each_bar(b, [&](int at, i64 t) { if (t < b.bars) out[t] = tile[at]; });
+}
+
+// Warm-up of `out` up to bar `end`: the part of it that is `piece` of `pieces`.
+FN void blank_part(double *out, i64 end, i64 piece, i64 pieces) {
+  lanes([&](int lane) {
+    for (i64 t = piece * end / pieces + lane; t < (piece + 1) * end / pieces; t += WARP_LANES) out[t] = not_a_number();
+  });
+}
