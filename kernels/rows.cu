@@ -6,14 +6,15 @@ const int WIDE = 16, PITCH = WIDE + 1, TILE = WARP_LANES * PITCH;
 // One of several lengths of an indicator, in one launch. inv: 1 / length, or over the sum of weights; k: of a recurrence.
 struct Length { i64 length; double inv, k; double *out; };
 
-// Some bars of some rows: row r begins at bar start + r * stride, and has `width` <= WIDE columns. Bars outside [first, bars) are not there.
+// Some bars of some rows: row r begins at bar start + r * stride, and has `width` <= WIDE columns. For bars
+// outside [first, bars) others are loaded, without a branch that loads would wait for, and none is stored.
 struct Rows { i64 start, stride, first, bars; int count, width; };
 
 // work(place in the tile, bar) for each bar of the rows.
 template <class F> FN void each_bar(const Rows &b, F work) {
   const int share = (65536 + b.width - 1) / b.width;  // e * share >> 16 is e / width: e < 512
   lanes([&](int lane) {
-#pragma unroll 4
+#pragma unroll 4  // so many loads are on their way at once
     for (int e = lane; e < b.count * b.width; e += WARP_LANES) {
       const int r = e * share >> 16, c = e - r * b.width;
       work(r * PITCH + c, b.start + r * b.stride + c);
@@ -21,10 +22,19 @@ template <class F> FN void each_bar(const Rows &b, F work) {
   });
 }
 FN void load(double *tile, const double *x, const Rows &b) {
-  each_bar(b, [&](int at, i64 t) { tile[at] = t >= b.first && t < b.bars ? x[t] : 0.0; });
+  each_bar(b, [&](int at, i64 t) { tile[at] = x[t < b.first ? b.first : least(t, b.bars - 1)]; });
 }
 FN void store(const double *tile, double *out, const Rows &b) {
   each_bar(b, [&](int at, i64 t) { if (t < b.bars) out[t] = tile[at]; });
+}
+
+// What a lane walks, read before it does.
+struct Part { double at[WIDE]; };
+FN Part row_of(const double *tile, int lane) {
+  Part row;
+#pragma unroll
+  for (int i = 0; i < WIDE; i++) row.at[i] = tile[lane * PITCH + i];
+  return row;
 }
 
 // Warm-up of `out` up to bar `end`: the part of it that is `piece` of `pieces`.

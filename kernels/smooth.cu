@@ -74,7 +74,6 @@ KERNEL smooth_carry(const double *x, const double *y, i64 anchored, i64 bars, i6
 }
 
 struct Scan { double anchor, z, carried; };
-struct Part { double at[WIDE]; };
 
 FN double strength(double rise, double fall) {
   const double total = rise + fall;

@@ -69,10 +69,11 @@ FN void window_rows(Op op, const double *__restrict__ x, i64 bars, i64 first, co
     if (lane < count) anchor[lane] = x[start + lane * n];
   });
   auto forward = [&](int lane, i64 from, int wide, Sums s) {
+    const Part v = row_of(tile, lane);
     double place = (double)(from + 1);
 #pragma unroll
     for (int i = 0; i < WIDE; i++, place = place + 1.0)
-      if (i < wide) ahead[lane].at[i] = s = op.forward(s, tile[lane * PITCH + i], anchor[lane], place);
+      if (i < wide) ahead[lane].at[i] = s = op.forward(s, v.at[i], anchor[lane], place);
     return s;
   };
   for (i64 from = 0; from + width < n; from += width) {
@@ -98,13 +99,14 @@ FN void window_rows(Op op, const double *__restrict__ x, i64 bars, i64 first, co
     lanes([&](int lane) {
       if (lane >= count) return;
       double *const row = tile + lane * PITCH, a = anchor[lane];
+      const Part v = row_of(tile, lane);
       const bool inner = start + lane * n > first;
       Sums b = run[lane];
 #pragma unroll
       for (int i = WIDE - 1; i >= 0; i--) {
         if (i >= wide) continue;
         const i64 before = n - 1 - from - i;
-        if (before) b = op.back(b, row[i], a);
+        if (before) b = op.back(b, v.at[i], a);
         row[i] = !before ? op.whole(a, ahead[lane].at[i], l.inv) : inner ? op.both(a, b, ahead[lane].at[i], (double)before, l.inv) : not_a_number();
       }
       run[lane] = b;

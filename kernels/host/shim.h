@@ -28,7 +28,7 @@ template <class T> struct OfLane {
   T own[32];
   T &operator[](int lane) { return own[lane]; }
 };
-#define OF_WARP(name, size) double name[size]
+#define OF_WARP(name, size) double name[size] = {}
 
 template <class... P, std::size_t... I>
 void launch_with(void (*kernel)(P...), unsigned grid, unsigned block, void **args, std::index_sequence<I...>) {
