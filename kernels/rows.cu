@@ -6,26 +6,31 @@ const int WIDE = 16, PITCH = WIDE + 1, TILE = WARP_LANES * PITCH;
 // One of several lengths of an indicator, in one launch. inv: 1 / length, or over the sum of weights; k: of a recurrence.
 struct Length { i64 length; double inv, k; double *out; };
 
-// Some bars of some rows: row r begins at bar start + r * stride, and has `width` <= WIDE columns. For bars
-// outside [first, bars) others are loaded, without a branch that loads would wait for, and none is stored.
+// Some bars of some rows: row r begins at bar start + r * stride, and has `width` <= WIDE columns. For bars outside [first, bars) others are loaded,
+// without a branch that loads would wait for, and none is stored. Within a tile bars are counted in 32 bits: half the instructions.
 struct Rows { i64 start, stride, first, bars; int count, width; };
+const i64 LONGEST = 1ll << 26;  // stride of several rows, so that 32 bits are enough
 
-// work(place in the tile, bar) for each bar of the rows.
+FN int narrow(i64 x) { return (int)(x < -LONGEST * WARP_LANES ? -LONGEST * WARP_LANES + 1 : least(x, LONGEST * WARP_LANES - 1)); }
+
+// work(place in the tile, bars from start) for each bar of the rows.
 template <class F> FN void each_bar(const Rows &b, F work) {
-  const int share = (65536 + b.width - 1) / b.width;  // e * share >> 16 is e / width: e < 512
+  const int share = (65536 + b.width - 1) / b.width, stride = (int)b.stride;  // e * share >> 16 is e / width: e < 512
   lanes([&](int lane) {
 #pragma unroll 4  // so many loads are on their way at once
     for (int e = lane; e < b.count * b.width; e += WARP_LANES) {
       const int r = e * share >> 16, c = e - r * b.width;
-      work(r * PITCH + c, b.start + r * b.stride + c);
+      work(r * PITCH + c, r * stride + c);
     }
   });
 }
 FN void load(double *tile, const double *x, const Rows &b) {
-  each_bar(b, [&](int at, i64 t) { tile[at] = x[t < b.first ? b.first : least(t, b.bars - 1)]; });
+  const int low = narrow(b.first - b.start), high = narrow(b.bars - 1 - b.start);
+  each_bar(b, [&](int at, int t) { tile[at] = x[b.start + (t < low ? low : t > high ? high : t)]; });
 }
 FN void store(const double *tile, double *out, const Rows &b) {
-  each_bar(b, [&](int at, i64 t) { if (t < b.bars) out[t] = tile[at]; });
+  const int high = narrow(b.bars - 1 - b.start);
+  each_bar(b, [&](int at, int t) { if (t <= high) out[b.start + t] = tile[at]; });
 }
 
 // What a lane walks, read before it does.

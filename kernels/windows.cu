@@ -120,9 +120,10 @@ template <class Op> FN void windows(Op op, const double *x, i64 bars, i64 first,
   for (i64 item = THREAD / WARP; item < count * pieces; item += THREADS / WARP) {
     const Length l = lengths[item % count];
     const i64 piece = item / count, all = (bars - first + l.length - 1) / l.length, end = (piece + 1) * all / pieces;
+    const i64 most = l.length <= LONGEST ? WARP_LANES : 1;
     blank_part(l.out, first, piece, pieces);
-    for (i64 w = piece * all / pieces; w < end; w += WARP_LANES)
-      window_rows(op, x, bars, first, l, first + w * l.length, (int)least(WARP_LANES, end - w), tile);
+    for (i64 w = piece * all / pieces; w < end; w += most)
+      window_rows(op, x, bars, first, l, first + w * l.length, (int)least(most, end - w), tile);
   }
 }
 
