@@ -23,8 +23,8 @@ def compute(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, firs
     """Indicator `name` of WINDOWS or SMOOTHED over device arrays of `n` bars, for each of `lengths`, of which none warms up for all of the
     bars; new device arrays, to the bit of `indicators.reference.compute`.
 
-    While they run, recurrences need 8 KiB a length, 16 bytes a length for every 1,024 bars (rsi 32), and `n` values for atr, 2 `n` for
-    rsi.
+    While they run, recurrences need 8 KiB a length, 16 bytes a length for every 1,024 bars (rsi 32), and rsi and atr
+    `n` values.
     """
     outs = [runtime.empty(n, np.float64) for _ in lengths]
     table = np.zeros(len(lengths), LENGTH)
@@ -56,19 +56,19 @@ def _windows(runtime: Runtime, name: str, x: Array, n: int, first: int, table: N
 
 
 def _raw(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, table: NDArray[np.void]) -> None:
-    _smooth(runtime, inputs, True, n, first, table)
+    _smooth(runtime, inputs[0], np.int64(1), n, first, table)
 
 
 def _rsi(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, table: NDArray[np.void]) -> None:
-    changes = runtime.empty(n, np.float64), runtime.empty(n, np.float64)
-    runtime.launch("smooth_changes", n, inputs[0], np.int64(n), np.int64(first), *changes)
-    _smooth(runtime, changes, False, n, first + 1, table)
+    changes = runtime.empty(n, np.float64)
+    runtime.launch("smooth_changes", n, inputs[0], np.int64(n), np.int64(first), changes)
+    _smooth(runtime, changes, None, n, first + 1, table)
 
 
 def _atr(runtime: Runtime, inputs: tuple[Array, ...], n: int, first: int, table: NDArray[np.void]) -> None:
     ranges = runtime.empty(n, np.float64)
     runtime.launch("smooth_ranges", n, *inputs, np.int64(n), np.int64(first), ranges)
-    _smooth(runtime, (ranges,), False, n, first + 1, table)
+    _smooth(runtime, ranges, np.int64(0), n, first + 1, table)
 
 
 SMOOTHED: dict[str, Callable[[Runtime, tuple[Array, ...], int, int, NDArray[np.void]], None]] = {
@@ -79,16 +79,14 @@ SMOOTHED: dict[str, Callable[[Runtime, tuple[Array, ...], int, int, NDArray[np.v
 }
 
 
-def _smooth(runtime: Runtime, columns: tuple[Array, ...], anchored: bool, n: int, first: int, table: NDArray[np.void]) -> None:
-    """`first` is the index of the first value that is smoothed."""
-    count, rows = len(table), len(table) * len(columns)
-    blocks = max(1, -(-(n - first - int(table["length"].min())) // BLOCK))
+def _smooth(runtime: Runtime, x: Array, anchored: np.int64 | None, n: int, first: int, table: NDArray[np.void]) -> None:
+    """`first` is the index of the first value that is smoothed; `anchored` None: the strength of rises, where `x` are changes."""
+    name, chains, flag = ("strength", 2, ()) if anchored is None else ("smooth", 1, (anchored,))
+    count, blocks = len(table), max(1, -(-(n - first - int(table["length"].min())) // BLOCK))
     groups = -(-blocks // WARP)
     lengths = (np.int64(n), np.int64(first), runtime.to_device(table.view(np.uint8)), np.int64(count))
-    ends, carried = runtime.empty(blocks * rows, np.float64), runtime.empty(blocks * rows, np.float64)
+    ends, carried = (runtime.empty(blocks * count * chains, np.float64) for _ in range(2))
     powers = runtime.empty(BLOCK * count, np.float64)
-    given = (columns[0], columns[-1], np.int64(anchored), *lengths, np.int64(rows))
-    runtime.launch("smooth_ends", WARP * rows * groups, *given, np.int64(groups), ends)
-    runtime.launch("smooth_carry", rows, *given, ends, powers, carried)
-    kernel, over = ("smooth_values", (columns[0], np.int64(anchored))) if len(columns) == 1 else ("smooth_strength", columns)
-    runtime.launch(kernel, WARP * count * groups, *over, *lengths, np.int64(groups), powers, carried)
+    runtime.launch(f"{name}_ends", WARP * count * groups, x, *flag, *lengths, np.int64(groups), ends)
+    runtime.launch("smooth_carry", count * chains, x, np.int64(bool(anchored)), *lengths, np.int64(chains), ends, powers, carried)
+    runtime.launch(f"{name}_values", WARP * count * groups, x, *flag, *lengths, np.int64(groups), powers, carried)
