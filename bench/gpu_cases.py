@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,8 @@ EVEN = Case(1_000_000, 1, tuple(range(5, 105)), tuple(range(110, 210)))
 EVEN_SETS = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 BRACKETS, BRACKET_BARS = 17_700_000, 6_900_000
 LENGTHS, KINDS = tuple(range(5, 205, 2)), {"sma": ("close",), "ema": ("close",), "rsi": ("close",), "atr": ("high", "low", "close")}
-TOGETHER = 16  # indicators that are in memory at once
+TOGETHER = {"cuda": 100, "cpu": 16}  # indicators that are in memory at once: a device computes all lengths together
+COMPARED = 10  # lengths whose values are compared first
 RUN_BARS = (100_000, 1_000_000, 7_000_000)
 PHASES = ("transfer", "indicators", "scan", "simulate", "metrics")  # reading and writing are the same on both
 RUN_ROUNDS = 5
@@ -143,15 +145,31 @@ def bracket_work(bars: int, sizes: tuple[int, ...]) -> Work:
 
 
 def indicators(plan: Plan) -> Rows:
-    """Many lengths of each kind: bytes of one read of the columns and of the outputs, over the time, as a share of the bandwidth."""
-    bars = BRACKET_BARS // plan.shrink
+    """Many lengths of each kind: values of some to the bit, then bytes of one read of columns and outputs over the time, as a share
+    of the bandwidth."""
+    bars, lengths = BRACKET_BARS // plan.shrink, LENGTHS[: max(1, len(LENGTHS) // plan.shrink)]
+    for kind in KINDS:
+        yield compared_lengths(kind, bars, lengths[:: max(1, len(lengths) // COMPARED)])
     found = bandwidth(bars)
     yield found
     most = found["stated"] or found["streamed"]
     for kind in KINDS:
-        for row in grown(indicator_work(kind, bars, LENGTHS[: max(1, len(LENGTHS) // plan.shrink)]), plan):
+        for row in grown(indicator_work(kind, bars, lengths), plan):
             rate = row.get("per_second_device")
             yield row | {"share_of_bandwidth": rate / most} if rate else row
+
+
+def compared_lengths(kind: str, bars: int, lengths: tuple[int, ...]) -> dict[str, Any]:
+    """Digests of the values of each length on both backends."""
+    from bench.workloads import walk
+
+    columns, digests = walk(bars), {}
+    for name in ("cuda", "cpu"):
+        backend = made(name)
+        inputs = tuple(backend.place(columns[column]) for column in KINDS[kind])
+        series = backend.together([(kind, inputs, 0, (length,)) for length in lengths], bars)
+        digests[name] = [sha256(backend.fetch(one)).hexdigest() for one in series]
+    return {"what": f"{kind}: values", "lengths": lengths, **digests, "equal": digests["cuda"] == digests["cpu"]}
 
 
 def bandwidth(bars: int) -> dict[str, Any]:
@@ -171,12 +189,12 @@ def indicator_work(kind: str, bars: int, lengths: tuple[int, ...]) -> Work:
     columns, names = walk(bars), KINDS[kind]
 
     def on(backend: Backend) -> Callable[[int], Callable[[], Any]]:
-        inputs = tuple(backend.place(columns[name]) for name in names)
+        inputs, most = tuple(backend.place(columns[name]) for name in names), TOGETHER[backend.name]
 
         def all_of(size: int) -> None:
-            for start in range(0, size, TOGETHER):
-                own = lengths[start : min(size, start + TOGETHER)]
-                backend.together([partial(backend.indicator, kind, inputs, 0, (float(length),)) for length in own], bars)
+            for start in range(0, size, most):
+                own = lengths[start : min(size, start + most)]
+                backend.together([(kind, inputs, 0, (length,)) for length in own], bars)
 
         return lambda size: partial(all_of, size)
 

@@ -6,14 +6,19 @@
 typedef long long i64;
 typedef unsigned long long u64;
 
+#define FN __device__ __forceinline__
 #ifndef GPUBT_HOST
 #define WARP 32
 #define DEVICE __device__ __noinline__  // called from several places: with all of them inlined NVRTC takes 20 s, not 3
-template <class F> __device__ __forceinline__ unsigned ballot(F bit) { return __ballot_sync(0xffffffffu, bit((int)(threadIdx.x & 31))); }
+template <class F> FN unsigned ballot(F bit) { return __ballot_sync(0xffffffffu, bit((int)(threadIdx.x & 31))); }
+// What the 32 lanes of a warp do before any of them goes on, a variable that each has for itself, and an array of doubles that they share.
+template <class F> FN void lanes(F work) { work((int)(threadIdx.x & 31)); __syncwarp(); }
+template <class T> struct OfLane { T own; FN T &operator[](int) { return own; } };
+#define OF_WARP(name, size) __shared__ double name##_all[WARPS][size]; double *const name = name##_all[threadIdx.x / WARP]
 #endif
+const int WARP_LANES = 32, WARPS = 8;  // of a warp; of a block at most (gpubt/backends/cupy_runtime.py)
 #define THREAD (blockIdx.x * (i64)blockDim.x + threadIdx.x)
 #define THREADS (gridDim.x * (i64)blockDim.x)
-#define FN __device__ __forceinline__
 #define KERNEL extern "C" __global__ void
 
 FN double lesser(double a, double b) { return b < a ? b : a; }

@@ -214,11 +214,14 @@ def test_brackets_and_indicators_are_timed(brief: None, monkeypatch: pytest.Monk
     assert [row["size"] for row in rows] == [50, 50, 400, 400] and last["equal"]
     assert set(rows[0]["kernels"]) == {"simulate_list", "list_sums", "list_bars"}
     monkeypatch.setattr(gpu_cases, "BRACKET_BARS", 20_000)
-    stream, *rows = list(gpu_cases.indicators(Plan(shrink=10)))
+    found = list(gpu_cases.indicators(Plan(shrink=10)))
+    values, (stream, *rows) = found[: len(gpu_cases.KINDS)], found[len(gpu_cases.KINDS) :]
+    assert all(row["equal"] and len(set(row["cuda"])) == len(row["lengths"]) == 10 for row in values)
     assert stream["streamed"] > 0 and stream["stated"] is None
     assert {row["work"].split()[0] for row in rows} == set(gpu_cases.KINDS)
     shares = [row["share_of_bandwidth"] for row in rows if row["backend"] == "cuda"]
     assert len(shares) == 8 and min(shares) > 0.0
+    assert [own["calls"] for row in rows if row["backend"] == "cuda" for own in row["kernels"].values()] == [1] * 24
 
 
 def test_single_runs_and_the_break_even(brief: None, monkeypatch: pytest.MonkeyPatch) -> None:

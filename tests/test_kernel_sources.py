@@ -1,9 +1,10 @@
-"""What the CUDA sources say twice agrees with `simulate/layout.py`: the table of addresses, the number of reasons to skip."""
+"""What the CUDA sources say twice agrees with `simulate/layout.py`: addresses, reasons to skip; and a block's warps fit."""
 
 from __future__ import annotations
 
 import re
 
+from gpubt.backends.cupy_runtime import BLOCK
 from gpubt.resources import kernel_sources
 from gpubt.simulate import layout
 
@@ -23,6 +24,10 @@ def test_prices_has_the_table_in_its_order_and_then_the_number_of_bars() -> None
     assert all(parts)
     assert fields == [(name, words.get(name, "double")) for name in layout.TABLE]
     assert int(search(r"^const int TABLE = (\d+);")[1]) == len(layout.TABLE)
+
+
+def test_a_block_has_a_tile_for_each_of_its_warps() -> None:
+    assert int(search(r"WARPS = (\d+);")[1]) * int(search(r"WARP_LANES = (\d+)")[1]) >= BLOCK
 
 
 def test_there_is_a_count_for_each_reason_to_skip() -> None:

@@ -26,11 +26,11 @@ def test_the_page_is_current() -> None:
     assert filled(page) == page, "write it again: python -m bench.roofline"
 
 
-def test_models_are_of_kernels() -> None:
+def test_every_kernel_has_a_model() -> None:
     from bench.roofline import MODELS
 
     kernels = set(re.findall(r"^KERNEL (\w+)\(", "\n".join(kernel_sources().values()), re.M))
-    assert set(MODELS) <= kernels
+    assert set(MODELS) == kernels
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,13 @@ def test_registers_decide_how_many_threads_are_resident(registers: int, on_4090:
     from bench.roofline import CARDS
 
     assert [card.resident(registers) for card in CARDS] == [on_4090, on_h200]
+
+
+def test_shared_memory_decides_too() -> None:
+    from bench.roofline import CARDS
+
+    assert [card.resident(64, 34_816) for card in CARDS] == [512, 1024]
+    assert [card.resident(16, 34_816) for card in CARDS] == [512, 1536]
 
 
 def test_the_bound_is_the_slower_of_memory_and_arithmetic() -> None:

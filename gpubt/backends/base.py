@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gpubt.strategy.program import Fetch, MaskProgram
 
 Array = Any  # numpy.ndarray or a device array
+Call = tuple[str, tuple[Array, ...], int, tuple[Any, ...]]  # the arguments of Backend.indicator
 SIGNALS = layout.MASKS[:4]
 
 
@@ -160,9 +161,9 @@ class Backend(ABC):
         program = lower(Signals(condition.rule, None, None, None))
         return self._scan(program, lambda wanted: [arrays[one] for one in wanted], n)["long_entry"]
 
-    def together(self, work: Sequence[Callable[[], Array]], n: int) -> list[Array]:
-        """What each piece of work over `n` bars gives; a backend may do them side by side."""
-        return [one() for one in work]
+    def together(self, work: Sequence[Call], n: int) -> list[Array]:
+        """What `indicator` gives for each of these arguments over `n` bars; a backend may do them side by side."""
+        return [self.indicator(*one) for one in work]
 
     def scan(self, program: MaskProgram, fetch: Fetch, n: int) -> dict[str, Array]:
         """The four signal masks, 64 bars a word, `n // 64 + 1` words each. `fetch` gives the arrays of the series of one pass."""

@@ -13,7 +13,21 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from gpubt.backends.base import SIGNALS, Array, Backend, Batch, Ledger, Market, Rows, Sets, by_entry, capacity, packed, parameter_entry
+from gpubt.backends.base import (
+    SIGNALS,
+    Array,
+    Backend,
+    Batch,
+    Call,
+    Ledger,
+    Market,
+    Rows,
+    Sets,
+    by_entry,
+    capacity,
+    packed,
+    parameter_entry,
+)
 from gpubt.backends.kernels import account, indicators, measures, scan, simulate
 from gpubt.backends.kernels.bits import next_bit
 from gpubt.backends.kernels.market import TABLE
@@ -58,7 +72,7 @@ class CpuBackend(Backend):
     def _measure(self, name: str, mask: Array, n: int, first: int, params: tuple[float, ...]) -> Array:
         return measures.measure(name, mask, n, first, params)
 
-    def together(self, work: Sequence[Callable[[], Array]], n: int) -> list[Array]:
+    def together(self, work: Sequence[Call], n: int) -> list[Array]:
         """Side by side where one alone is not shared out among threads, and takes longer than threads wait for each other's Python."""
         if not WORTH <= n < PARALLEL or self.threads == 1:
             return super().together(work, n)
@@ -66,7 +80,7 @@ class CpuBackend(Backend):
 
         def some(start: int, end: int) -> None:
             for i in range(start, end):
-                done[i] = work[i]()
+                done[i] = self.indicator(*work[i])
 
         self._share(some, len(work), 1, 4)
         return done

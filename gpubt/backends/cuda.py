@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.backends import cuda_indicators, cuda_scan
-from gpubt.backends.base import SIGNALS, Array, Backend, Batch, Inputs, Ledger, Market, Sets, by_entry, parameter_entry
+from gpubt.backends.base import SIGNALS, Array, Backend, Batch, Call, Inputs, Ledger, Market, Sets, by_entry, parameter_entry
 from gpubt.backends.cuda_grid import MaskRows, scan_grid
 from gpubt.backends.cuda_list import dense, exit_bars
 from gpubt.backends.cuda_sets import SetLaunches
 from gpubt.backends.cuda_shared import SharedLaunches
 from gpubt.backends.runtime import Runtime
+from gpubt.phases import part
 from gpubt.simulate import layout
 from gpubt.strategy.program import run, words
 
@@ -62,6 +63,23 @@ class CudaBackend(Backend):
 
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         return cuda_indicators.compute(self.runtime, name, inputs, len(inputs[0]), first, params)
+
+    def together(self, work: Sequence[Call], n: int) -> list[Array]:
+        """All lengths of an indicator over the same inputs in the launches of one."""
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for i, (name, inputs, first, _) in enumerate(work):
+            one = (name, first, *map(self.runtime.address, inputs)) if name in cuda_indicators.LENGTHS else (i,)
+            alike.setdefault(one, []).append(i)
+        found: dict[int, Array] = {}
+        for places in alike.values():
+            name, inputs, first, _ = work[places[0]]
+            if len(places) == 1:
+                found[places[0]] = self.indicator(*work[places[0]])
+                continue
+            with part(f"indicator {name}", 8 * n * (len(inputs) + len(places)), bars=n * len(places)):
+                made = cuda_indicators.lengths(self.runtime, name, inputs, n, first, [work[i][3] for i in places])
+            found |= zip(places, made, strict=True)
+        return [found[i] for i in range(len(work))]
 
     def _measure(self, name: str, mask: Array, n: int, first: int, params: tuple[float, ...]) -> Array:
         return cuda_scan.measure(self.runtime, name, mask, n, first, params)

@@ -20,7 +20,7 @@ from gpubt.indicators.series import Series
 from gpubt.indicators.user import OWN
 
 if TYPE_CHECKING:
-    from gpubt.backends.base import Backend
+    from gpubt.backends.base import Backend, Call
     from gpubt.config import Config
     from gpubt.data.load import Loaded
 
@@ -85,15 +85,16 @@ class IndicatorCache:
         self._keep(key, array)
         return array
 
-    def prepare(self, wanted: Iterable[Series], together: Callable[[list[Callable[[], Array]]], list[Array]]) -> None:
-        """Compute those of `wanted` that are not there, the ones over columns `together`, as far as they fit the budget."""
+    def prepare(self, wanted: Iterable[Series], together: Callable[[list[Call]], list[Array]]) -> None:
+        """Compute those of `wanted` that are not there, the ones over columns `together`, as far as they fit the budget. `together`
+        gives what `compute` gives, for each of several arguments."""
         missing = [one for one in wanted if not one.is_column and self.key(one) not in self._kept]
         plain = [one for one in missing if one.name not in OWN and frame_name(one) is None and all(each.is_column for each in one.inputs)]
         size = 8 * self._bars
         if len(plain) * size <= self._budget:
             self._make_room(len(plain) * size)
             begin = perf_counter()
-            arrays = together([partial(self._computed_from, one, tuple(map(self.get, one.inputs))) for one in plain])
+            arrays = together([self._call(one, tuple(map(self.get, one.inputs))) for one in plain])
             self._seconds += perf_counter() - begin
             for one, array in zip(plain, arrays, strict=True):
                 self._misses += 1
@@ -103,8 +104,8 @@ class IndicatorCache:
         for one in missing:
             self.get(one)
 
-    def _computed_from(self, series: Series, inputs: tuple[Array, ...]) -> Array:
-        return self._compute(series.name, inputs, first_input(series, self._frames.first if self._frames else None), series.arguments)
+    def _call(self, series: Series, inputs: tuple[Array, ...]) -> Call:
+        return series.name, inputs, first_input(series, self._frames.first if self._frames else None), series.arguments
 
     def retain(self, needed: Iterable[Series]) -> None:
         """Let go of every array but those of `needed`, and of what those will be computed from that are not there yet."""
@@ -147,7 +148,7 @@ class IndicatorCache:
                 self._in_use.append(self.key(one))
             self._make_room(inputs[0].nbytes)  # the result's too; before it is there
             begin = perf_counter()
-            array = self._computed_from(series, tuple(inputs))
+            array = self._compute(*self._call(series, tuple(inputs)))
             self._seconds += perf_counter() - begin
         finally:
             del self._in_use[held:]

@@ -1,5 +1,5 @@
-// Test instrument: lets a host C++ compiler build the CUDA sources as they are. A host warp is one thread wide, and ballot()
-// asks all 32 lanes in turn. `launch` plays a grid as loops, with the arguments packed as cuLaunchKernel packs them.
+// Test instrument: lets a host C++ compiler build the CUDA sources as they are. A host warp is one thread wide, and ballot() and lanes()
+// ask all 32 lanes in turn. `launch` plays a grid as loops, with the arguments packed as cuLaunchKernel packs them.
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -21,6 +21,14 @@ template <class F> inline unsigned ballot(F bit) {
   for (int k = 0; k < 32; k++) m |= (unsigned)(bit(k) ? 1 : 0) << k;
   return m;
 }
+template <class F> inline void lanes(F work) {
+  for (int k = 0; k < 32; k++) work(k);
+}
+template <class T> struct OfLane {
+  T own[32];
+  T &operator[](int lane) { return own[lane]; }
+};
+#define OF_WARP(name, size) double name[size] = {}
 
 template <class... P, std::size_t... I>
 void launch_with(void (*kernel)(P...), unsigned grid, unsigned block, void **args, std::index_sequence<I...>) {
