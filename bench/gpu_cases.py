@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.gpu_agreement import different_columns
-from bench.gpu_timing import Work, by_kernel, grown, made
+from bench.gpu_timing import Work, by_kernel, described, grown, made, measured
 from bench.lease import Plan
 from bench.sweeps import MINUTE, Case
 
@@ -43,6 +43,7 @@ COMPARED = 10  # lengths whose values are compared first
 RUN_BARS = (100_000, 1_000_000, 7_000_000)
 PHASES = ("transfer", "indicators", "scan", "simulate", "metrics")  # reading and writing are the same on both
 RUN_ROUNDS = 5
+STREAMS = (1, 2, 4)
 
 
 def crossover(plan: Plan) -> Rows:
@@ -58,6 +59,21 @@ def exits(plan: Plan) -> Rows:
 def million(plan: Plan) -> Rows:
     """A million sets over years of minutes; minutes of work."""
     return grown(sweep_work("million", shrunk(LONG, plan)), plan) if plan.long else iter(())
+
+
+def streams(plan: Plan) -> Rows:
+    """Sets with exits in one and in several streams of the device; whether the tables are equal."""
+    from gpubt.backends import get_backend
+    from gpubt.config import Backend as Wanted
+
+    work, tables = sweep_work("streams", shrunk(EXITS, plan)), []
+    size = work.sizes[-1]
+    for count in STREAMS:
+        backend, _ = get_backend(Wanted("cuda", streams=count), work=0, kernels="lanes", several=True)
+        row, table = measured(backend, work.on(backend)(size))
+        tables.append(Table(table))
+        yield described(replace(work, name=f"streams, {count}"), "cuda", size, row)
+    yield {"what": "streams: results", "equal": all(table == tables[0] for table in tables)}
 
 
 def shrunk(case: Case, plan: Plan) -> Case:

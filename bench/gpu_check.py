@@ -41,6 +41,7 @@ def steps() -> dict[str, Callable[[Plan], Rows]]:
         "crossover": gpu_cases.crossover,
         "exits": gpu_cases.exits,
         "brackets": gpu_cases.brackets,
+        "streams": gpu_cases.streams,
         "break-even": gpu_cases.break_even,
         "million": gpu_cases.million,
     }

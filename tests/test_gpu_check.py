@@ -239,6 +239,15 @@ def test_single_runs_and_the_break_even(brief: None, monkeypatch: pytest.MonkeyP
     assert list(gpu_cases.million(Plan())) == []
 
 
+def test_streams_are_timed_beside_each_other(brief: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import gpu_cases
+    from bench.lease import Plan
+
+    monkeypatch.setattr(gpu_cases, "EXITS", gpu_cases.replace(gpu_cases.EXITS, bars=2_000, fast=(5,), slow=(20, 30)))
+    *rows, last = list(gpu_cases.streams(Plan()))
+    assert [row["work"] for row in rows] == ["streams, 1", "streams, 2", "streams, 4"] and last["equal"]
+
+
 SANITIZER = """#!/bin/sh
 echo "========= COMPUTE-SANITIZER"
 case "$* " in *" sweep "*) echo "========= Invalid __global__ read"; echo "========= ERROR SUMMARY: 1 error"; exit 9;; esac

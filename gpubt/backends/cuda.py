@@ -141,7 +141,8 @@ class CudaBackend(Backend):
         n, width = len(entries), len(rungs) + 1
         if not n:
             return Ledger(self._records(layout.TRADE, 0), 0, np.zeros(len(layout.SKIPS), np.int64), "list")
-        ledger, counts, codes = self._records(layout.TRADE, n * width), self.runtime.zeros(n, np.int64), self.runtime.zeros(n, np.int64)
+        ledger = self.runtime.empty(n * width * layout.TRADE.itemsize, np.uint8)  # rows that no trade takes are never read
+        counts, codes = self.runtime.empty(n, np.int64), self.runtime.empty(n, np.int64)
         self.runtime.launch(
             "simulate_list",
             n,
