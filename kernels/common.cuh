@@ -9,7 +9,7 @@ typedef unsigned long long u64;
 #define FN __device__ __forceinline__
 #ifndef GPUBT_HOST
 #define WARP 32
-#define DEVICE __device__ __noinline__  // called from several places: with all of them inlined NVRTC takes 20 s, not 3
+#define DEVICE __device__ __noinline__  // called from several places: with all of them inlined NVRTC takes 20 s, not 6
 template <class F> FN unsigned ballot(F bit) { return __ballot_sync(0xffffffffu, bit((int)(threadIdx.x & 31))); }
 // What the 32 lanes of a warp do before any of them goes on, a variable that each has for itself, and an array of doubles that they share.
 template <class F> FN void lanes(F work) { work((int)(threadIdx.x & 31)); __syncwarp(); }

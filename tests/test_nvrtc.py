@@ -36,7 +36,7 @@ def test_all_sources_compile_without_fused_multiply_add(arch: str) -> None:
     sources = "\n".join(kernel_sources().values())
     ptx = nvrtc.compile(sources, arch)
     assert not FUSED.findall(ptx)
-    assert len(ptx) < 1_000_000  # 1.7 MB, when every call of the simulation was inlined, took 20 s to compile; 0.5 MB take 3 s
+    assert len(ptx) < 1_200_000  # 1.7 MB, when every call of the simulation was inlined, took 20 s to compile; 0.9 MB take 6 s
     assert set(re.findall(r"^KERNEL (\w+)\(", sources, re.M)) == set(re.findall(r"\.entry (\w+)\(", ptx))
 
 
