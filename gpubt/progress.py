@@ -1,4 +1,4 @@
-"""Progress of what takes longer than a second: rate and time left on stderr, at most four times a second, on a terminal only.
+"""Progress of what takes longer than a second: rate, time left and memory on stderr, at most four times a second, on a terminal only.
 
 Nothing is imported and nothing is drawn in the first second; counting costs a clock reading a call, and nothing waits for a device.
 """
@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from threading import Lock
 from time import monotonic
 from typing import Any, TextIO
+
+from gpubt.report.numbers import milliseconds, size
 
 PATIENCE = 1.0  # seconds before anything is shown
 INTERVAL = 0.25  # seconds between refreshes
@@ -38,8 +40,10 @@ def shown(stream: TextIO | None = None) -> bool:
 class _Bar:
     """Counts; draws once patience is over."""
 
-    def __init__(self, what: str, total: int, unit: str, stream: TextIO, clock: Callable[[], float]) -> None:
-        self.what, self.total, self.unit, self.stream, self.clock = what, total, unit, stream, clock
+    def __init__(
+        self, what: str, total: int, unit: str, stream: TextIO, clock: Callable[[], float], device: Callable[[], int | None] = lambda: None
+    ) -> None:
+        self.what, self.total, self.unit, self.stream, self.clock, self.device = what, total, unit, stream, clock, device
         self.done = self.refreshes = 0
         self.work = 0.0
         self.started = clock()
@@ -61,10 +65,11 @@ class _Bar:
     def _draw(self, seconds: float) -> None:
         if self.drawing is None:
             self.drawing = _drawing(self.stream)
-            self.drawing.add_task(self.what, total=self.total, rate="", left="")
+            self.drawing.add_task(self.what, total=self.total, rate="", left="", memory="")
             self.drawing.start()
         left = (self.total - self.done) * seconds / self.done if self.done else 0.0
-        self.drawing.update(0, completed=self.done, rate=f"{_rate(self.work / seconds)} {self.unit}/s", left=f"{left:.0f} s left")
+        rate, memory = f"{_rate(self.work / seconds)} {self.unit}/s", _memory(self.device())
+        self.drawing.update(0, completed=self.done, rate=rate, left=f"{_whole(left)} left", memory=memory)
         self.drawing.refresh()
 
     def stop(self) -> None:
@@ -76,26 +81,45 @@ def _rate(value: float) -> str:
     return f"{value:,.0f}" if value < 1e7 else f"{value:.2g}"
 
 
+def _whole(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else milliseconds(seconds)
+
+
+def _memory(device: int | None) -> str:
+    """What the process takes now, and on a device."""
+    from gpubt.memory import resident_bytes
+
+    known = [size(resident_bytes()), *([f"{size(device)} on the device"] if device is not None else [])]
+    return ", ".join(known)
+
+
 def _drawing(stream: TextIO) -> Any:
     """A rich bar that refreshes when told and leaves no line behind."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}, {task.fields[left]}"))
+    told = TextColumn("{task.fields[rate]}, {task.fields[left]}, {task.fields[memory]}")
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), told)
     return Progress(*columns, console=Console(file=stream), auto_refresh=False, transient=True)
 
 
 @contextmanager
 def progress(
-    what: str, total: int, unit: str = "rows", *, stream: TextIO | None = None, clock: Callable[[], float] = monotonic
+    what: str,
+    total: int,
+    unit: str = "rows",
+    *,
+    device: Callable[[], int | None] = lambda: None,
+    stream: TextIO | None = None,
+    clock: Callable[[], float] = monotonic,
 ) -> Iterator[Callable[..., None]]:
     """`with progress("reading bars", total=n) as advance: advance(rows)`; `advance(sets, bars * sets)` shows the rate of the second number.
-    `stream` and `clock` are for tests."""
+    `device`: bytes taken on one now (None: there is none). `stream` and `clock` are for tests."""
     stream = sys.stderr if stream is None else stream
     if not shown(stream):
         yield lambda *_: None
         return
-    bar = _Bar(what, total, unit, stream, clock)
+    bar = _Bar(what, total, unit, stream, clock, device)
     try:
         with progress_wanted(False):
             yield bar.advance

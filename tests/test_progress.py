@@ -47,7 +47,15 @@ def test_rate_and_time_left_at_most_four_times_a_second() -> None:
     bar.stop()
     assert 8 <= bar.refreshes <= 9  # from second 1 to second 3
     assert "200 rows/s" in stream.getvalue() and "reading bars" in stream.getvalue()
-    assert "2 s left" in stream.getvalue()
+    assert "2 s left, " in stream.getvalue() and "MiB" in stream.getvalue() and "device" not in stream.getvalue()
+
+
+def test_memory_of_a_device_and_hours_left() -> None:
+    stream, clock = Terminal(), Clock()
+    with progress("simulating", 100_000, device=lambda: 3 * 2**29, stream=stream, clock=clock) as advance:
+        clock.now += 10
+        advance(100)
+    assert "2 h 46 min left, " in stream.getvalue() and "1.5 GiB on the device" in stream.getvalue()
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])

@@ -159,11 +159,16 @@ class Sweep:
                 if store is not None and engine.warning:
                     store.warn(engine.warning)
 
+    def device_bytes(self) -> int | None:
+        """What is taken on all devices now; None without one."""
+        used = [own["used"] for backend in (self.backend, *self.backend.peers) if (own := backend.memory()) is not None]
+        return sum(used) if used else None
+
     def keep(self, remaining: NDArray[np.int64], store: Store) -> None:
         """Simulate the sets that remain; their rows go to part files, which are whole or not there."""
         rows: list[pa.Table] = []
         since = perf_counter()
-        with progress("simulating", total=len(remaining), unit="bar-sets") as advance:
+        with progress("simulating", total=len(remaining), unit="bar-sets", device=self.device_bytes) as advance:
             for table, bars in self.tables(remaining, store):
                 rows.append(table)
                 advance(len(table), len(table) * bars)
