@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from gpubt.simulate.reference_orders import Bars as PlainBars
 if TYPE_CHECKING:
     from gpubt.config import Config
     from gpubt.data.bars import Bars
+    from gpubt.simulate.reference_orders import Position
 
 SAME = ("entry_bar", "exit_bar", "entry_price", "exit_price", "units", "pnl")
 COLUMNS = (*SAME, "symbol", "position", "leg", "side", "exit_reason", "ambiguous", "fees")
@@ -37,13 +39,15 @@ class Event:
 
 @dataclass(frozen=True)
 class Explanation:
-    """`rows` of the ledger (as in trades.parquet), the `signal` bar, and the `events` of the position in order."""
+    """`rows` of the ledger (as in trades.parquet), the `signal` bar, and the `events` of the position in order; `stops`: by bar, where the
+    stop was in it (initial, break-even or trailing, whichever was nearest), in those that had one."""
 
     config: Config
     bars: Bars
     rows: list[dict[str, Any]]
     signal: int
     events: list[Event]
+    stops: dict[int, float]
 
 
 class Column(Sequence[float]):
@@ -73,9 +77,9 @@ class Reopened:
         rows = sorted((row for row in self.trades if row["position"] == position), key=lambda row: row["leg"])
         before = [row for row in self.trades if row["position"] < position]
         for signal, entry in _candidates(self.config, self.bars, rows, before, self.inputs):
-            events = _replay(self.config, self.inputs, rows, before, signal, entry)
-            if events is not None:
-                return Explanation(self.config, self.bars, rows, signal, events)
+            played = _replay(self.config, self.inputs, rows, before, signal, entry)
+            if played is not None:
+                return Explanation(self.config, self.bars, rows, signal, *played)
         raise GpubtError(f"position {position} can't be played again: no signal in the bars as they are now gives its rows")
 
 
@@ -209,9 +213,10 @@ def _candidates(
 
 def _replay(
     config: Config, inputs: Inputs, rows: list[dict[str, Any]], before: list[dict[str, Any]], signal: int, entry: dict[str, Any] | None
-) -> list[Event] | None:
-    """The events from the signal to the last exit, if they give these rows."""
+) -> tuple[list[Event], dict[int, float]] | None:
+    """The events from the signal to the last exit, and where the stop was in each bar, if they give these rows."""
     events: list[Event] = []
+    stops: dict[int, float] = {}
 
     def log(t: int, name: str, numbers: dict[str, Any]) -> None:
         events.append(Event(t, name, numbers))
@@ -229,9 +234,23 @@ def _replay(
     for t in range(signal + 1, rows[-1]["exit_bar"] + 1):
         if run.rows or not (run.position or run.order or run.entering):
             break
+        _note(stops, t, run.position, inputs.params)
         run.step(t)
+        if run.position and run.position.bar == t:
+            _note(stops, t, replace(run.position, extreme=run.position.legs[0].price), inputs.params)  # as it was at the entry
     got = run.rows[: len(rows)]
     if len(got) != len(rows) or any(mine[name] != row[name] for mine, row in zip(got, rows, strict=True) for name in SAME):
         return None
+    for event in events:
+        if event.name == "entry" and abs(event.numbers["stop"]) < 1e300:
+            stops.setdefault(event.bar, event.numbers["stop"])  # of a position that ended in its bar
     exits = [i for i, event in enumerate(events) if event.name == "exit"]
-    return events[: exits[len(rows) - 1] + 1]
+    return events[: exits[len(rows) - 1] + 1], stops
+
+
+def _note(stops: dict[int, float], t: int, position: Position | None, params: dict[str, Any]) -> None:
+    """Where the stop of a position is in bar `t`. (A liquidation is no level that anyone chose.)"""
+    if position is not None:
+        level, reason = position.effective_stop(params, position.extreme)
+        if reason != k.LIQUIDATION and math.isfinite(level):
+            stops[t] = level

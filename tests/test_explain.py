@@ -202,3 +202,20 @@ def test_finer_bars_that_have_changed_since_the_run(cli: Cli, tmp_path: Path, li
     write(path, [*before, (10, 10, 8.5, 9), (9, 9, 7.5, 9), (9, 10.5, 9, 9), *after], 5)
     status, _, err = cli("explain", str(tmp_path / "finer"), "--trade", "0")
     assert status == 2 and "the bars are no longer those of the run: detail_digest " in err
+
+
+def test_where_a_stop_that_moves_was_in_each_bar(tmp_path: Path) -> None:
+    """A trailing stop follows the best high of the bars before, from the entry on; at break-even it is at the entry price at least."""
+    words = ["strategy.side=long", "exits.stop.pct=0.02", "exits.trailing.pct=0.015", "exits.break_even.pct=0.01", "data.frac=0.05"]
+    gpubt.run(words, folder=tmp_path / "run")
+    moved = 0
+    for position in range(0, 40, 4):
+        told = explain(tmp_path / "run", position)
+        row, bars = told.rows[0], told.bars
+        assert list(told.stops) == list(range(row["entry_bar"], row["exit_bar"] + 1))
+        for bar, level in told.stops.items():
+            best = max([row["entry_price"], *bars.high[row["entry_bar"] : bar]])
+            want = max(row["entry_price"] * 0.98, best * (1.0 - 0.015), row["entry_price"] if best >= row["entry_price"] * 1.01 else 0.0)
+            assert level == pytest.approx(want, rel=1e-12)
+        moved += len(set(told.stops.values())) > 1
+    assert moved > 3

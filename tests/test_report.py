@@ -158,7 +158,10 @@ def test_trades_with_their_bars_levels_and_events(folder: Path) -> None:
         assert {trade["entry_bar"], trade["exit_bar"]} <= set(window["bar"])
         entry = next(fill for fill in trade["fills"] if fill["what"] == "entry")
         assert entry["bar"] == trade["entry_bar"]
-        assert side * (entry["price"] - trade["stop"]) > 0 and side * (trade["targets"][0] - entry["price"]) > 0
+        stop = trade["stops"][window["bar"].index(trade["entry_bar"])]
+        assert side * (entry["price"] - stop) > 0 and side * (trade["targets"][0] - entry["price"]) > 0
+        held = [level is not None for level in trade["stops"]]
+        assert held == [trade["entry_bar"] <= bar <= trade["exit_bar"] for bar in window["bar"]]
         assert trade["events"][0]["text"].startswith(f"{trade['side']} signal")
         low = np.array(window["l"])
         assert low.tolist() == pytest.approx(market.run.bars.low[window["bar"]].tolist())

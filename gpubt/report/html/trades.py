@@ -49,14 +49,22 @@ def trades_data(saved: SavedRun, run: Reopened, rows: NDArray[np.int64]) -> list
     """Each of the positions `rows` with its bars, levels and events."""
     found, share = saved.positions, result(saved)
     names = ("position", "entry_bar", "exit_bar", "bars_held")
-    return [
-        {name: int(found[name][row]) for name in names}
-        | {"side": "long" if found["side"][row] == 0 else "short", "reason": REASONS[int(found["exit_reason"][row])]}
-        | {"pnl": float(found["pnl"][row]), "share": float(share[row]), "mae": float(found["mae"][row]), "mfe": float(found["mfe"][row])}
-        | {"window": window(run.bars, int(found["entry_bar"][row]), int(found["exit_bar"][row]))}
-        | story(run, int(found["position"][row]))
-        for row in rows.tolist()
-    ]
+    out = []
+    for row in rows.tolist():
+        around = window(run.bars, int(found["entry_bar"][row]), int(found["exit_bar"][row]))
+        out.append(
+            {name: int(found[name][row]) for name in names}
+            | {"side": "long" if found["side"][row] == 0 else "short", "reason": REASONS[int(found["exit_reason"][row])]}
+            | {
+                "pnl": float(found["pnl"][row]),
+                "share": float(share[row]),
+                "mae": float(found["mae"][row]),
+                "mfe": float(found["mfe"][row]),
+            }
+            | {"window": around}
+            | story(run, int(found["position"][row]), around["bar"])
+        )
+    return out
 
 
 def window(bars: Bars, entry: int, leave: int) -> dict[str, Any]:
@@ -70,12 +78,13 @@ def window(bars: Bars, entry: int, leave: int) -> dict[str, Any]:
     return {"bar": listed(shown), "time": milliseconds(bars.time[shown]), **prices}
 
 
-def story(run: Reopened, position: int) -> dict[str, Any]:
-    """What `gpubt explain` tells: fills by leg, the initial stop and targets, and the events in words; where it can't be replayed, why."""
+def story(run: Reopened, position: int, shown: list[int]) -> dict[str, Any]:
+    """What `gpubt explain` tells: fills by leg, where the stop was in each of the bars that are `shown`, the targets, and the events in
+    words; where it can't be replayed, why."""
     try:
         told = run.explain(position)
     except GpubtError as error:
-        return {"fills": [], "stop": None, "targets": [], "events": [{"bar": None, "text": str(error), "rule": ""}]}
+        return {"fills": [], "stops": [], "targets": [], "events": [{"bar": None, "text": str(error), "rule": ""}]}
     first = next(event.numbers for event in told.events if event.name == "entry")
     entries = {(event.bar, event.numbers["price"]): None for event in told.events if event.name == "entry"}
     exits = [(row["exit_bar"], row["exit_price"], row["exit_reason"]) for row in told.rows]
@@ -83,7 +92,7 @@ def story(run: Reopened, position: int) -> dict[str, Any]:
     return {
         "fills": [{"bar": bar, "price": price, "what": "entry"} for bar, price in entries]
         + [{"bar": bar, "price": price, "what": reason} for bar, price, reason in exits],
-        "stop": first["stop"] if math.isfinite(first["stop"]) and abs(first["stop"]) < 1e300 else None,
+        "stops": listed(np.array([told.stops.get(bar, math.nan) for bar in shown])) if told.stops else [],
         "targets": [level for level in first["targets"] if math.isfinite(level)],
         "events": [{"bar": bar, "text": text, "rule": rule} for bar, text, rule in events if text],
     }

@@ -75,7 +75,11 @@ function tradeChart(c) {
   const x = w.bar.map((_, i) => i), at = new Map(w.bar.map((bar, i) => [bar, i]));
   const place = (bar) => at.get(bar);
   const enter = place(trade.entry_bar), leave = place(trade.exit_bar);
-  const lines = [[trade.stop, c.down, "stop"], ...trade.targets.map((target) => [target, c.up, "target"])].filter(([price]) => price !== null);
+  const levels = trade.stops.filter((level) => level !== null), moves = levels.some((level) => level !== levels[0]);
+  const stop = {
+    type: "scatter", mode: levels.length > 1 ? "lines" : "markers", name: "stop", x, y: trade.stops, connectgaps: false, hovertemplate: "stop %{y:,}<extra></extra>",
+    line: { color: c.down, width: 1.5, dash: moves ? "solid" : "dash", shape: "hvh" }, marker: { symbol: "line-ew", size: 14, line: { color: c.down, width: 2 } },
+  };
   const flat = (price, colour, name) => ({ type: "scatter", mode: "lines", name, x: [enter - 0.5, leave + 0.5], y: [price, price], line: { color: colour, width: 1.5, dash: "dash" }, hovertemplate: `${name} %{y:,}<extra></extra>` });
   const fills = trade.fills.filter((fill) => at.has(fill.bar));
   const away = trade.side === "long" ? 1 : -1;
@@ -87,7 +91,8 @@ function tradeChart(c) {
   return {
     traces: [
       candle(c, { x, open: w.o, high: w.h, low: w.l, close: w.c, text: w.time.map((t, i) => `${stamp(t)}, bar ${w.bar[i]}`), name: "" }),
-      ...lines.map(([price, colour, name]) => flat(price, colour, name)),
+      ...(trade.stops.length ? [stop] : []),
+      ...trade.targets.map((target) => flat(target, c.up, "target")),
       {
         type: "scatter", mode: "markers", x: fills.map((fill) => place(fill.bar)), y: fills.map((fill) => fill.price), text: fills.map((fill) => plain(fill.what)), hovertemplate: "%{text} %{y:,}<extra></extra>",
         marker: { symbol: fills.map(symbol), size: 13, color: fills.map((fill) => (fill.what === "entry" ? c.accent : colourOf(c, trade))), line: { color: c.text, width: 1 } },
