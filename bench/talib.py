@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.harness import paired, save, seconds
+from bench.harness import paired, save
 from bench.talib_pairs import OTHERWISE, PAIRS, Columns, Floats, Pair, Params, cached
+from gpubt.bench.timing import Times
 
 BARS = Path(__file__).resolve().parents[2] / "shared" / "data" / "btcusdt_binance_1m_2017-2025.parquet"  # beside the checkout
 LIMIT = 1e-9  # relative: rows further apart are counted
@@ -31,41 +32,47 @@ def main() -> int:
     import numba
 
     numba.set_num_threads(1)
-    results, made = {}, list(compared("generated", generated(options.rows), options.rounds))
-    for row, times in made:
-        results |= {f"{row['call']}, {name}": time for name, time in times.items()}
+    data = {"generated": generated(options.rows)}
     if options.bars.is_file():
-        made += compared(options.bars.stem, real(options.bars))
+        data[options.bars.stem] = real(options.bars)
     else:
         print(f"{options.bars} is not there: not compared over real bars")
-    rows = [row for row, _ in made]
-    beyond = [row for row in rows if row["beyond"]]
-    lengths = " and ".join(f"{count:,} rows {data}" for data, count in {row["data"]: row["rows"] for row in reversed(rows)}.items())
-    workload = f"{len({row['name'] for row in rows})} indicators as TA-Lib {_version()} over {lengths}, one thread"
-    print(save("talib", workload, results, agreement=rows, otherwise=OTHERWISE))
-    for row in beyond:
-        print(f"{row['call']} of {row['data']}: {row['beyond']} rows are further from TA-Lib's than allowed", file=sys.stderr)
+    made = {name: list(compared(columns, options.rounds if name == "generated" else 1)) for name, columns in data.items()}
+    lengths = " and ".join(f"{len(columns['close']):,} rows {name}" for name, columns in data.items())
+    workload = f"{len({row['name'] for row, _ in made['generated']})} indicators of TA-Lib {_version()} over {lengths}, one thread"
+    results = {name: total([times[name] for _, times in made["generated"]]) for name in ("gpubt", "TA-Lib")}
+    rows = {name: [row for row, _ in pairs] for name, pairs in made.items()}
+    peers = {pair.name: {"function": pair.function, "why": pair.why} for pair in PAIRS}
+    print(save("talib", workload, results, agreement=rows, peers=peers, otherwise=OTHERWISE))
+    beyond = [(name, row) for name, some in rows.items() for row in some if row["beyond"]]
+    for name, row in beyond:
+        print(f"{row['name']}({row['params']}) of {name}: {row['beyond']} rows are further from TA-Lib's than allowed", file=sys.stderr)
     return int(bool(beyond))
 
 
-def compared(data: str, columns: Columns, rounds: int = 0) -> Iterator[tuple[dict[str, Any], dict[str, dict[str, float]]]]:
-    """Of each pair with each of its parameters what `differences` says, and its times of `rounds`; without rounds the second call's."""
+def compared(columns: Columns, rounds: int) -> Iterator[tuple[dict[str, Any], Times]]:
+    """Of each pair with each of its parameters what `differences` says with both medians, and all times of both over `rounds`."""
     import talib
 
-    for pair, params in ((pair, params) for pair in PAIRS if hasattr(talib, pair.function) for params in pair.params):
-        cache = cached(columns, 1)
-        calls = {"gpubt": pair.ours(columns, params, 1), "TA-Lib": pair.theirs(talib, columns, cache, params)}
-        row = {"name": pair.name, "function": pair.function, "params": params, "call": pair.call(params), "data": data, "why": pair.why}
-        row |= differences(pair, params, calls["gpubt"](), calls["TA-Lib"](), columns, cache.get(pair.x[0]))
-        times = paired(calls, rounds) if rounds else {}
-        row |= {f"{name}_s": times[name]["median_s"] if rounds else seconds(call) for name, call in calls.items()}
-        print(f"{data:12.12} {row['call']:26} differ {row['differ']:>9,} relative {row['relative']:.1e} absolute {row['absolute']:.1e}", flush=True)
-        yield row, times
+    for pair in filter(lambda pair: hasattr(talib, pair.function), PAIRS):
+        for params in pair.params:
+            cache = cached(columns, 1)
+            calls = {"gpubt": pair.ours(columns, params, 1), "TA-Lib": pair.theirs(talib, columns, cache, params)}
+            found = differences(pair, params, calls["gpubt"](), calls["TA-Lib"](), columns, cache.get(pair.x[0]))
+            print(f"{pair.call(params):26} differ {found['differ']:>9,} relative {found['relative']:.1e} absolute {found['absolute']:.1e}")
+            times = paired(calls, rounds)
+            medians = {f"{name}_s": row["median_s"] for name, row in times.items()}
+            yield {"name": pair.name, "params": ", ".join(f"{value:g}" for value in params), **found, **medians}, times
+
+
+def total(times: list[dict[str, float]]) -> dict[str, float]:
+    """All indicators together."""
+    return {key: sum(row[key] for row in times) for key in times[0]}
 
 
 def differences(pair: Pair, params: Params, got: Floats, expected: Floats, columns: Columns, read: Floats) -> dict[str, Any]:
-    """`rows` that have numbers in both; how many `differ` by more than 1e-9 of the value; and of those that are `sure` the largest difference,
-    `relative` and `absolute`, and how many are `beyond` what is allowed. A warm-up of another length is beyond, too."""
+    """`rows` that have numbers in both; how many `differ` by more than 1e-9 of the value; and of those that are `sure` the largest
+    difference, `relative` and `absolute`, and how many are `beyond` what is allowed. A warm-up of another length is beyond, too."""
     sure = np.ones(len(got), np.bool_) if pair.sure is None else pair.sure(columns, params)
     sure[: np.argmax(~np.isnan(got))] = True
     missing = int(np.count_nonzero((np.isnan(got) != np.isnan(expected)) & sure))

@@ -150,10 +150,17 @@ _RSI = ("timeperiod", "fastk_period", "fastd_period")
 _BANDS = ("timeperiod", "nbdevup")
 _EXTREMES = ("high", "low")
 _EQUALS = "of equals gpubt takes the latest, TA-Lib the earliest when the extreme before has left the window"
-_NONE = "where nothing was traded gpubt says 0, TA-Lib divides its rounding by 0"
+_NONE = "where nothing was traded gpubt says 0, and TA-Lib divides what its running sums have left by 0, or by little"
 _SUMS = "TA-Lib takes products of running sums from sums of products: where hardly anything moves its rounding is left"
-_FLAT = "near 0; and where the price stands still the index moves by roundings, whose range this is"
 _TIES = "near 0; and whether a price of three rose by a rounding or stayed is the compiler's opinion"
+
+_TICKS = "ticks of 0.01 are all the deviation of a price of 100,000; and ties"
+_STILL: dict[str, Any] = {
+    "scale": 1000.0,
+    "rtol": 1e-8,
+    "sure": _strength_moves,
+    "why": "near 0; and where the price stands still the index moves by roundings, whose range this is",
+}
 
 
 def _plain(pairs: dict[str, str], params: tuple[Params, ...], **facts: Any) -> Iterator[Pair]:
@@ -161,9 +168,10 @@ def _plain(pairs: dict[str, str], params: tuple[Params, ...], **facts: Any) -> I
 
 
 PAIRS: tuple[Pair, ...] = (
-    *_plain({"sma": "SMA", "ema": "EMA", "wma": "WMA", "rsi": "RSI", "atr": "ATR", "highest": "MAX", "lowest": "MIN", "roc": "ROC"}, _LENGTHS),
+    *_plain({"sma": "SMA", "ema": "EMA", "wma": "WMA", "rsi": "RSI", "roc": "ROC"}, _LENGTHS),
+    *_plain({"atr": "ATR", "highest": "MAX", "lowest": "MIN"}, _LENGTHS),
     *_plain({"rma": "RMA", "hma": "HMA", "dema": "DEMA", "tema": "TEMA", "kama": "KAMA", "linreg": "LINEARREG"}, _SOME),
-    Pair("vwma", "VWMA", _SOME, reads=("close", "volume"), sure=_traded, why=_NONE),
+    Pair("vwma", "VWMA", _SOME, reads=("close", "volume"), rtol=1e-8, sure=_traded, why=_NONE),
     Pair(
         "stddev", "STDDEV", _LENGTHS, x=(change(CLOSE),), root=True,
         why="TA-Lib adds and takes away squares as it goes: the rounding of the largest stays in its variance",
@@ -173,10 +181,7 @@ PAIRS: tuple[Pair, ...] = (
     Pair("argmin", "MININDEX", _SOME, rows_back=True, sure=partial(_one_extreme, -1.0), why=_EQUALS),
     Pair("percent_rank", "PERCENTRANK", _TWO),
     Pair("correlation", "CORREL", _TWO, x=(CLOSE, HIGH), scale=1000.0, rtol=1e-7, why=_SUMS),
-    Pair(
-        "beta", "BETA", _TWO, x=(CLOSE, HIGH), rtol=1e-7, scale=1000.0, sure=_all_move,
-        why=_SUMS,
-    ),
+    Pair("beta", "BETA", _TWO, x=(CLOSE, HIGH), scale=1000.0, rtol=1e-7, sure=_all_move, why=_SUMS),
     Pair("bbands_upper", "BBANDS", ((20, 2.0), (200, 1.5)), _BANDS, output=0),
     Pair("bbands_middle", "BBANDS", ((20,),), output=1),
     Pair("bbands_lower", "BBANDS", ((20, 2.5),), ("timeperiod", "nbdevdn"), output=2),
@@ -185,17 +190,17 @@ PAIRS: tuple[Pair, ...] = (
     Pair("macd_hist", "MACD", ((12, 26, 9), (3, 10, 1)), _MACD, output=2, scale="close", why=RANGE),
     Pair("ppo", "PPO", ((12, 26), (3, 10)), _MACD[:2], {"matype": 1}, scale=100.0, why=SHARE),
     Pair("trix", "TRIX", _SOME, scale=100.0, why=SHARE),
-    Pair("mom", "MOM", _SOME, scale="close", why=RANGE),
+    Pair("mom", "MOM", _SOME),
     Pair("linreg_slope", "LINEARREG_SLOPE", _SOME, scale="close", why=RANGE),
     Pair("tsi", "TSI", ((25, 13), (100, 20)), ("firstperiod", "secondperiod"), scale=100.0, why=SHARE),
     Pair("stoch_k", "STOCH", ((14, 3), (1, 1)), _STOCH[:2], {"slowd_period": 1}, 0, scale=100.0, why=SHARE),
     Pair("stoch_d", "STOCH", ((14, 3, 3), (100, 1, 20)), _STOCH, output=1, scale=100.0, why=SHARE),
-    Pair("stochrsi_k", "STOCHRSI", ((14, 5), (14, 14)), _RSI[:2], {"fastd_period": 1}, 0, scale=1000.0, sure=_strength_moves, rtol=1e-8, why=_FLAT),
-    Pair("stochrsi_d", "STOCHRSI", ((14, 5, 3), (50, 20, 10)), _RSI, output=1, scale=1000.0, sure=_strength_moves, rtol=1e-8, why=_FLAT),
-    Pair("willr", "WILLR", _SOME, scale=100.0, why=SHARE),
+    Pair("stochrsi_k", "STOCHRSI", ((14, 5), (14, 14)), _RSI[:2], {"fastd_period": 1}, 0, **_STILL),
+    Pair("stochrsi_d", "STOCHRSI", ((14, 5, 3), (50, 20, 10)), _RSI, output=1, **_STILL),
+    Pair("willr", "WILLR", _SOME),
     Pair("mfi", "MFI", _SOME, scale=1000.0, rtol=1e-8, sure=_no_ties, why=_TIES),
-    Pair("cci", "CCI", _TWO, scale=100.0, rtol=1e-7, sure=_moves_twice, why="of a price of 100,000 ticks of 0.01 are all the deviation; and ties"),
-    Pair("cmf", "CMF", _TWO, scale=1.0, sure=_traded, why=f"near 0; and {_NONE}"),
+    Pair("cci", "CCI", _TWO, scale=100.0, rtol=1e-7, sure=_moves_twice, why=_TICKS),
+    Pair("cmf", "CMF", _TWO, scale=1000.0, sure=_traded, why=f"near 0; and {_NONE}"),
     Pair("true_range", "TRANGE", ((),), ()),
     Pair("natr", "NATR", _SOME),
     *(Pair(f"donchian_{part}", "DONCHIAN", _SOME, output=i, reads=_EXTREMES) for i, part in enumerate(("upper", "middle", "lower"))),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bench.talib import BARS, differences, generated, real
-from bench.talib_pairs import OTHERWISE, PAIRS, Columns, Pair, Params, cached
+from bench.talib_pairs import PAIRS, Columns, Pair, Params, cached
 
 talib = pytest.importorskip("talib", reason="TA-Lib is not installed: indicators were not compared with it")
 
@@ -17,7 +15,7 @@ talib = pytest.importorskip("talib", reason="TA-Lib is not installed: indicators
 def minutes() -> Columns:
     if not BARS.exists():
         pytest.skip(f"{BARS.name} is not beside the checkout: TA-Lib was not compared on real bars")
-    return real(BARS, group=-2)
+    return {name: column[-50_000:].copy() for name, column in real(BARS, group=-2).items()}
 
 
 SOURCES: dict[str, Callable[[], Columns]] = {"generated": lambda: generated(50_000), "real": minutes}
