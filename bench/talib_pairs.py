@@ -50,7 +50,7 @@ class Pair:
     rtol: float = 1e-9
     root: bool = False
     sure: Sure | None = None
-    rows_back: bool = False
+    convert: Callable[[Any, Params], Floats] | None = None
     why: str = ""
 
     def theirs(self, talib: Any, columns: Columns, cache: IndicatorCache, params: Params) -> Callable[[], Floats]:
@@ -63,7 +63,7 @@ class Pair:
         def call() -> Floats:
             made = getattr(talib, self.function)(*arrays, **keywords)
             values = made if self.output is None else made[self.output]
-            return _rows_back(values, params) if self.rows_back else values
+            return values if self.convert is None else self.convert(values, params)
 
         return call
 
@@ -95,6 +95,11 @@ def _rows_back(values: Any, params: Params) -> Floats:
     rows = np.arange(len(values)) - values.astype(np.float64)
     rows[: int(params[0]) - 1] = np.nan
     return rows
+
+
+def _direction(values: Any, params: Params) -> Floats:
+    """TA-Lib gives integers, 0 in the warm-up."""
+    return np.where(values == 0, np.nan, values.astype(np.float64))
 
 
 def _in_window(flags: Flags, n: int) -> NDArray[np.int64]:
@@ -148,6 +153,7 @@ _MACD = ("fastperiod", "slowperiod", "signalperiod")
 _STOCH = ("fastk_period", "slowk_period", "slowd_period")
 _RSI = ("timeperiod", "fastk_period", "fastd_period")
 _BANDS = ("timeperiod", "nbdevup")
+_SUPER = ("timeperiod", "multiplier")
 _EXTREMES = ("high", "low")
 _EQUALS = "of equals gpubt takes the latest, TA-Lib the earliest when the extreme before has left the window"
 _NONE = "where nothing was traded gpubt says 0, and TA-Lib divides what its running sums have left by 0, or by little"
@@ -177,8 +183,8 @@ PAIRS: tuple[Pair, ...] = (
         why="TA-Lib adds and takes away squares as it goes: the rounding of the largest stays in its variance",
     ),
     Pair("mean_deviation", "AVGDEV", _TWO, scale="close", why=RANGE),
-    Pair("argmax", "MAXINDEX", _SOME, rows_back=True, sure=partial(_one_extreme, 1.0), why=_EQUALS),
-    Pair("argmin", "MININDEX", _SOME, rows_back=True, sure=partial(_one_extreme, -1.0), why=_EQUALS),
+    Pair("argmax", "MAXINDEX", _SOME, convert=_rows_back, sure=partial(_one_extreme, 1.0), why=_EQUALS),
+    Pair("argmin", "MININDEX", _SOME, convert=_rows_back, sure=partial(_one_extreme, -1.0), why=_EQUALS),
     Pair("percent_rank", "PERCENTRANK", _TWO),
     Pair("correlation", "CORREL", _TWO, x=(CLOSE, HIGH), scale=1000.0, rtol=1e-7, why=_SUMS),
     Pair("beta", "BETA", _TWO, x=(CLOSE, HIGH), scale=1000.0, rtol=1e-7, sure=_all_move, why=_SUMS),
@@ -206,6 +212,8 @@ PAIRS: tuple[Pair, ...] = (
     *(Pair(f"donchian_{part}", "DONCHIAN", _SOME, output=i, reads=_EXTREMES) for i, part in enumerate(("upper", "middle", "lower"))),
     *_plain({"plus_di": "PLUS_DI", "minus_di": "MINUS_DI", "dx": "DX", "adx": "ADX"}, _SOME),
     Pair("psar", "SAR", ((0.02, 0.2), (0.1, 0.05)), ("acceleration", "maximum")),
+    Pair("supertrend", "SUPERTREND", ((10, 3.0), (14, 0.5)), _SUPER, output=0),
+    Pair("supertrend_direction", "SUPERTREND", ((10, 3.0), (14, 0.5)), _SUPER, output=1, convert=_direction),
     Pair("obv", "OBV", ((),), ()),
     Pair("adl", "AD", ((),), ()),
     Pair("vwap", "VWAP", ((),), (), reads=("high", "low", "close", "volume")),
@@ -214,7 +222,4 @@ PAIRS: tuple[Pair, ...] = (
     Pair("aroon_osc", "AROONOSC", _TWO),
 )  # fmt: skip
 
-OTHERWISE = {  # the same name, another definition
-    "keltner": "KC averages (high + low + close) / 3, gpubt the close",
-    "supertrend": "SUPERTREND keeps the band of the other side also where it turns, gpubt begins it anew there, as pandas-ta does",
-}
+OTHERWISE = {"keltner": "KC averages (high + low + close) / 3, gpubt the close"}  # the same name, another definition
