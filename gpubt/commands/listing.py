@@ -85,12 +85,12 @@ def plugins(places: Sequence[str]) -> list[dict[str, Any]]:
 def strategies(folders: list[Path]) -> list[dict[str, Any]]:
     """Name and one-line description of each strategy file, and of each class in the user's Python files with its parameters. Raises
     ConfigError for a file that is not valid YAML or Python."""
-    from gpubt.commands import python_files
-
     found: list[dict[str, Any]] = [
         {"name": path.stem, "about": _about(path)} for folder in folders for path in sorted((folder / "strategy").glob("*.yaml"))
     ]
     for folder in folders[1:]:
+        from gpubt.commands import python_files
+
         for path in sorted([*folder.glob("*.py"), *(folder / "strategy").glob("*.py")]):
             found += python_files.strategies(path, path.relative_to(folder).as_posix())
     return found
