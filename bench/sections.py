@@ -162,6 +162,28 @@ def scaling(record: Record) -> Iterator[str]:
     yield f"Parallel efficiency by threads: {shares}."
 
 
+def peers(record: Record) -> Iterator[str]:
+    """An indicator a line: rows that differ, over all its parameters and all data, and why; and how its speed compares."""
+    groups: dict[str, list[Record]] = {}
+    for row in (row for rows in record["agreement"].values() for row in rows):
+        groups.setdefault(row["name"], []).append(row)
+    cells = (
+        [
+            f"`{name}`",
+            f"`{record['peers'][name]['function']}`",
+            record["peers"][name]["why"] if any(row["differ"] for row in rows) else "",
+            *(f"{sum(row[key] for row in rows):,}" for key in ("rows", "differ")),
+            *(f"{max(row[key] for row in rows):.0e}" if any(row[key] for row in rows) else "0" for key in ("relative", "absolute")),
+            ratio(*(sum(row[key] for row in rows) for key in ("TA-Lib_s", "gpubt_s"))),
+        ]
+        for name, rows in groups.items()
+    )
+    figures = ["rows", "differ", "relative", "absolute", "against"]
+    yield from markdown.table(["indicator", "TA-Lib's", "where they differ"], figures, cells)
+    yield ""
+    yield f"Of another definition: {'; '.join(f'`{name}`: {why}' for name, why in record['otherwise'].items())}."
+
+
 PLAIN = "plain numba loop, final equity only"
 SWEEPS = ("crossovers", "long", "daily", "exits")
 BRACKETS = ("origin", "narrow", "wide", "trailing", "trailing-wide", "trailing-atr")
@@ -184,5 +206,6 @@ SECTIONS: dict[str, Section] = {
     "phases": Section(*LARGE, phases, "runs"),
     "memory": Section(*LARGE, memory, "runs"),
     "criteria": Section(*LARGE, criteria),
+    "talib": Section("talib", "python -m bench.talib", peers),
     "overhead": Section("overhead", "python -m bench.overhead", overhead),
 }

@@ -26,7 +26,7 @@ COMMANDS = {
     "compare": ("gpubt.commands.compare", "whether two runs gave the same trades: gpubt compare A B"),
     "report": ("gpubt.commands.report", "a run or a sweep as one HTML file: gpubt report DIR"),
     "info": ("gpubt.commands.info", "versions, devices, whether and why cuda can't be used, caches"),
-    "list": ("gpubt.commands.listing", "strategies, indicators, configuration groups"),
+    "list": ("gpubt.commands.listing", "strategies, indicators, configuration groups, plugins"),
     "warmup": ("gpubt.commands.warmup", "compile the kernels and measure where the GPU begins to pay"),
     "bench": ("gpubt.commands.bench", "compare, then time, runs and their parts; put records together"),
     "data": ("gpubt.commands.data", "check a file of bars, or convert it to Parquet: gpubt data check FILE"),

@@ -67,9 +67,9 @@ FN void trend(const double *close, const double *upper, const double *lower, i64
   double side = 1.0, top = upper[first], bottom = lower[first];
   for (i64 t = first; t < bars; t++) {
     if (t > first) {
-      side = close[t] > top ? 1.0 : close[t] < bottom ? -1.0 : side;
-      top = side < 0.0 && upper[t] > top ? top : upper[t];
-      bottom = side > 0.0 && lower[t] < bottom ? bottom : lower[t];
+      top = upper[t] < top || close[t - 1] > top ? upper[t] : top;
+      bottom = lower[t] > bottom || close[t - 1] < bottom ? lower[t] : bottom;
+      side = side > 0.0 ? (close[t] >= bottom ? 1.0 : -1.0) : close[t] > top ? 1.0 : -1.0;
     }
     out[t] = direction != 0.0 ? side : side > 0.0 ? bottom : top;
   }

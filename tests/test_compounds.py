@@ -132,6 +132,18 @@ def test_every_implementation_gives_the_same_bits(name: str) -> None:
         np.testing.assert_array_equal(values(compound(name), columns, compute).view(np.uint64), expected.view(np.uint64))
 
 
+def test_supertrend_by_hand() -> None:
+    """The lower band holds while upper and lower widen; the close of 14 lets the upper one go, not the trend; 8.5 turns it; touching
+    13.5 does not, 14 does."""
+    close = np.array([10.0, 10.0, 14.0, 9.5, 8.5, 8.0, 13.5, 14.0])
+    upper = np.array([12.0, 11.0, 13.0, 14.0, 13.5, 15.0, 16.0, 17.0])
+    lower = np.array([8.0, 7.0, 9.0, 7.0, 6.0, 5.0, 6.0, 7.0])
+    computes = [reference.compute, NUMBA, *([partial(on_host, (1, 1))] if compiler() else [])]
+    for compute in computes:
+        np.testing.assert_array_equal(compute("trend", (close, upper, lower), 0, (0.0,)), [8, 8, 9, 9, 13.5, 13.5, 13.5, 7])
+        np.testing.assert_array_equal(compute("trend", (close, upper, lower), 0, (1.0,)), [1, 1, 1, 1, -1, -1, -1, 1])
+
+
 @pytest.mark.parametrize("name", sorted(COMPOUNDS))
 def test_flat_prices_give_exact_values(name: str) -> None:
     price = 60000.01

@@ -340,8 +340,9 @@ def test_classes_and_functions_are_listed_unread(own: Path, capsys: pytest.Captu
     )
     assert main(["list", "strategies", "--config-dir", str(own)]) == 0
     listed = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
-    assert listed[-4:] == [
-        ["above.py:Above"],
+    assert listed[-5:] == [
+        ["above.py:Above", "above its average"],
+        ["length:", "gpubt.Param(LENGTH, low=2)"],  # what LENGTH is only running tells
         ["strategy/more.py:A", "one"],
         ["strategy/more.py:B", "two"],
         ["strategy/more.py:signals", "three"],
@@ -349,6 +350,52 @@ def test_classes_and_functions_are_listed_unread(own: Path, capsys: pytest.Captu
     (own / "bad.py").write_text("def")
     assert main(["list", "strategies", "--config-dir", str(own)]) == 2
     assert "not valid Python" in capsys.readouterr().err
+
+
+DECLARED = """
+import gpubt
+from gpubt import Param, Strategy
+
+class A(Strategy):
+    fast = gpubt.Param(5, int, low=2, high=500, about="the fast one")
+    slow: Param = Param(-1.5, high=-1)
+    gone = Param(1)
+
+class B(A):
+    fast = Param(7.0, kind=int, low=3)
+    gone = 3
+    other = Param(1 / 3)
+
+@gpubt.params(length=gpubt.Param(3, low=1), k=Param(0.5))
+def streak(bars, indicators, params, xp):
+    pass
+"""
+
+
+def test_parameters_are_listed_as_running_declares_them(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import json
+
+    from gpubt.cli import main
+    from gpubt.strategy.load import load
+
+    (own / "declared.py").write_text(DECLARED)
+    assert main(["list", "strategies", "--json", "--config-dir", str(own)]) == 0
+    listed = {entry["name"]: entry["params"] for entry in json.loads(capsys.readouterr().out)["strategies"] if "params" in entry}
+    for name in ("A", "B", "streak"):
+        made = load(f"{own / 'declared.py'}:{name}").made
+        written = {param["name"]: param for param in listed[f"declared.py:{name}"]}
+        assert list(written) == list(made.declared())
+        for key, param in made.declared().items():
+            if name == "B" and key == "other":
+                assert written[key] == {"name": "other", "default": None, "accepts": "Param(1 / 3)", "about": ""}
+            else:
+                assert written[key] == {"name": key, "default": param.default, "accepts": param.accepts(), "about": param.about}
+    assert main(["list", "strategies", "--config-dir", str(own)]) == 0
+    out = capsys.readouterr().out
+    assert "    fast=5: an integer from 2 to 500, the fast one\n    slow=-1.5: a number of at most -1\n" in out
+    (own / "declared.py").write_text(DECLARED.replace("Param(7.0", "Param(2"))
+    assert main(["list", "strategies", "--config-dir", str(own)]) == 2
+    assert "declared.py: B.fast: the default of a Param must be an integer of at least 3, got 2" in capsys.readouterr().err
 
 
 def test_changed_code_is_another_run(own: Path) -> None:

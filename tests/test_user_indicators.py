@@ -117,6 +117,31 @@ def test_they_are_swept(plugin: Path, capsys: pytest.CaptureFixture[str], monkey
     assert "row 1 differs" in capsys.readouterr().err
 
 
+def test_they_are_listed(plugin: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    package = plugin.parent / "fancy-1.2.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: fancy\nVersion: 1.2\n")
+    (package / "entry_points.txt").write_text("[gpubt.indicators]\nfancy = fancy_one\n")
+    (plugin.parent / "fancy_one.py").write_text("import gpubt\n@gpubt.indicator\ndef doubled(x):\n    'twice'\n    return 2 * x\n")
+    assert cli.main(["list", "plugins"]) == 0
+    assert "fancy" not in capsys.readouterr().out
+    monkeypatch.syspath_prepend(str(plugin.parent))
+    assert cli.main(["list", "plugins", "indicators", f"plugins=[{plugin}]"]) == 0
+    out = capsys.readouterr().out
+    assert f"  {plugin}  adds middle(x, length), spread(factor), damped(x, k)\n" in out
+    assert "fancy_one of fancy 1.2, not loaded: plugins=[fancy]" in out and "doubled" not in out
+    assert "  damped(x, k)  " in out and "Average from zero\n" in out
+    assert cli.main(["list", "plugins", "plugins=[fancy]"]) == 0
+    assert capsys.readouterr().out == "  fancy  adds doubled(x)\n"
+    for word, message in (
+        ("plugins=[", "such as plugins=[mine.py]"),
+        ("data.frac=1", "no other key"),
+        ("plugins=[none.py]", "can't be read"),
+    ):
+        assert cli.main(["list", word]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_the_record_names_the_code(plugin: Path) -> None:
     config = configuration(words(plugin), str(plugin.parent))
     result = run_backtest(config)

@@ -103,15 +103,16 @@ def _parabolic(values: list[Values], params: Params) -> Values:
 
 
 def _trend(values: list[Values], params: Params) -> Values:
-    """The band that follows (params[0] 0) or the direction (1): the lower one rises until a close is below it, then the upper falls."""
+    """The band that follows (params[0] 0) or the direction (1): the lower one until a close is below it, then the upper. Neither moves
+    away from the price unless the close before was beyond it."""
     close, upper, lower = values
     side, top, bottom = 1.0, upper[0], lower[0]
     out = []
     for t in range(len(close)):
         if t > 0:
-            side = 1.0 if close[t] > top else -1.0 if close[t] < bottom else side
-            top = top if side < 0.0 and upper[t] > top else upper[t]
-            bottom = bottom if side > 0.0 and lower[t] < bottom else lower[t]
+            top = upper[t] if upper[t] < top or close[t - 1] > top else top
+            bottom = lower[t] if lower[t] > bottom or close[t - 1] < bottom else bottom
+            side = (1.0 if close[t] >= bottom else -1.0) if side > 0.0 else (1.0 if close[t] > top else -1.0)
         out.append(side if params[0] else bottom if side > 0.0 else top)
     return out
 

@@ -21,17 +21,17 @@ BASIC = (
     ),
     Definition(
         "percent_rank", 1, (_BEFORE,), ONE_LENGTH, "share of the values before it that are below x, 0 to 100",
-        "100 * (how many of the `length` values before are below x) / length", "as pandas-ta PERCENT_RANK",
+        "100 * (how many of the `length` values before are below x) / length", f"{TALIB} PERCENTRANK",
     ),
     Definition(
         "argmax", 1, (length(),), BEFORE_LAST, "bars since the highest value",
         "bars since the largest of the last `length`, the latest of equals",
-        f"{TALIB} MAXINDEX, counted back from the bar",
+        f"{TALIB} MAXINDEX, counted back from the bar, and of equals as its AROON",
     ),
     Definition(
         "argmin", 1, (length(),), BEFORE_LAST, "bars since the lowest value",
         "bars since the smallest of the last `length`, the latest of equals",
-        f"{TALIB} MININDEX, counted back from the bar",
+        f"{TALIB} MININDEX, counted back from the bar, and of equals as its AROON",
     ),
 )  # fmt: skip
 

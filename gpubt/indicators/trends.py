@@ -20,7 +20,7 @@ _WARM_PIVOT = Warmup("left + right", lambda params: int(sum(params)))
 _WIDTH = Parameter("k", 0, "average true ranges", whole=False)
 _STEP, _MOST = Parameter("step", 0, "of the acceleration", whole=False), Parameter("most", 0, "acceleration at most", whole=False)
 _KAUFMAN = f"Perry J. Kaufman, Smarter Trading (1995); {TALIB} KAMA"
-_SEBAN = "Olivier Seban; as pandas-ta SUPERTREND"
+_SEBAN = f"Olivier Seban; {TALIB} SUPERTREND"
 FAST, SLOW = 2.0, 30.0  # lengths between which the adaptive average moves
 
 
@@ -145,7 +145,8 @@ ALL = (
     ),
     Definition(
         "supertrend", _BARS, (length(), _WIDTH), ONE_LENGTH, "supertrend, in price",
-        "the lower of (high + low) / 2 -+ k * atr(length), never falling, until a close is below it; then the upper, never rising", _SEBAN,
+        "of (high + low) / 2 -+ k * atr(length) the lower until a close is below it, then the upper until one is above; neither moves away "
+        "from the price unless the close before was beyond it", _SEBAN,
         partial(_supertrend, 0.0),
     ),
     Definition(

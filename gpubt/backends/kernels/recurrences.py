@@ -87,9 +87,9 @@ def _trend(close: Floats, upper: Floats, lower: Floats, first: int, direction: f
     side, top, bottom = 1.0, upper[first], lower[first]
     for t in range(first, len(out)):
         if t > first:
-            side = 1.0 if close[t] > top else -1.0 if close[t] < bottom else side
-            top = top if side < 0.0 and upper[t] > top else upper[t]
-            bottom = bottom if side > 0.0 and lower[t] < bottom else lower[t]
+            top = upper[t] if upper[t] < top or close[t - 1] > top else top
+            bottom = lower[t] if lower[t] > bottom or close[t - 1] < bottom else bottom
+            side = (1.0 if close[t] >= bottom else -1.0) if side > 0.0 else (1.0 if close[t] > top else -1.0)
         out[t] = side if direction != 0.0 else bottom if side > 0.0 else top
 
 
