@@ -50,7 +50,10 @@ PEERS = (
     Peer("rma", (14,), lambda f: ta.rma(f.close, 14)),
     Peer("vwma", (20,), lambda f: ta.vwma(f.close, f.volume, 20)),
     Peer("rolling_vwap", (20,), lambda f: ta.vwma(ta.hlc3(f.high, f.low, f.close), f.volume, 20)),
-    Peer("vwap", (), lambda f: ta.vwap(f.high, f.low, f.close, f.volume).fillna(ta.hlc3(f.high, f.low, f.close))),
+    *(  # of sessions that are whole days
+        Peer(name, (), lambda f: ta.vwap(f.high, f.low, f.close, f.volume).fillna(ta.hlc3(f.high, f.low, f.close)))
+        for name in ("vwap", "session_vwap")
+    ),
     Peer("tsi", (25, 13), lambda f: ta.tsi(f.close, 13, 25, 13).iloc[:, 0], 1e-10),
     Peer("stochrsi_k", (14, 10), lambda f: ta.stochrsi(f.close, 10, 14, 1, 3).iloc[:, 0], 1e-8, moving=(1, 10)),
     Peer("stochrsi_d", (14, 10, 3), lambda f: ta.stochrsi(f.close, 10, 14, 1, 3).iloc[:, 1], 1e-8, moving=(3, 10)),
@@ -86,7 +89,8 @@ def shipped() -> Any:
 @pytest.fixture(scope="module", params=[walk, shipped])
 def frame(request: pytest.FixtureRequest) -> Any:
     made = request.param()
-    return made.assign(day=made.index.day.astype(float), month=made.index.month.astype(float))
+    days = (made.index.floor("D").astype("int64") // 10**9 // 86_400).astype(float)
+    return made.assign(day=made.index.day.astype(float), month=made.index.month.astype(float), session_day=days)
 
 
 def ours(frame: Any, name: str, params: tuple[float, ...], x: tuple[str, ...] = ("close",)) -> Any:
