@@ -89,7 +89,7 @@ def shipped() -> Any:
 @pytest.fixture(scope="module", params=[walk, shipped])
 def frame(request: pytest.FixtureRequest) -> Any:
     made = request.param()
-    days = (made.index.floor("D").astype("int64") // 10**9 // 86_400).astype(float)
+    days = made.index.normalize().factorize()[0].astype(float)
     return made.assign(day=made.index.day.astype(float), month=made.index.month.astype(float), session_day=days)
 
 
