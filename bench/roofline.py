@@ -71,6 +71,7 @@ LENGTHS = 100  # of an indicator, which share what is read
 MODELS = {
     "account": Model("bar", 0.25, 0, 0.1, serial=True),
     "account_list": Model("bar", 0.25, 0, 0.1, serial=True),
+    "arithmetic": Model("bar, of two leaves and five steps", 16, 8, 7),
     "block_extremes": Model("value of a column", 16, 2, 2),
     "count_entries": Model("word of 64 bars of a signal", 16, 0, 0),
     "count_signals": Model("word of 64 bars", 16, 0, 0),

@@ -65,11 +65,11 @@ class _Bar:
     def _draw(self, seconds: float) -> None:
         if self.drawing is None:
             self.drawing = _drawing(self.stream)
-            self.drawing.add_task(self.what, total=self.total, rate="", left="", memory="")
+            self.drawing.add_task(self.what, total=self.total, told="")
             self.drawing.start()
         left = (self.total - self.done) * seconds / self.done if self.done else 0.0
-        rate, memory = f"{_rate(self.work / seconds)} {self.unit}/s", _memory(self.device())
-        self.drawing.update(0, completed=self.done, rate=rate, left=f"{_whole(left)} left", memory=memory)
+        told = f"{_rate(self.work / seconds)} {self.unit}/s, {_whole(left)} left, {_memory(self.device())}"
+        self.drawing.update(0, completed=self.done, told=told)
         self.drawing.refresh()
 
     def stop(self) -> None:
@@ -98,8 +98,7 @@ def _drawing(stream: TextIO) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    told = TextColumn("{task.fields[rate]}, {task.fields[left]}, {task.fields[memory]}")
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), told)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), TextColumn("{task.fields[told]}"))
     return Progress(*columns, console=Console(file=stream), auto_refresh=False, transient=True)
 
 

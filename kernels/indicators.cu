@@ -40,3 +40,20 @@ KERNEL elementwise(i64 op, const double *x, const double *y, const double *z, i6
   blank(out, begin);
   for (i64 t = begin + THREAD; t < bars; t += THREADS) out[t] = element(op, x[t - back], y[t - back], z[t - back], a, b);
 }
+
+// Several steps of arithmetic in one pass: rows (operation, places of x, y, z) of `code` with their `numbers`. A place below `count` is a leaf, so many
+// bars back; the others are the steps before.
+const int MOST_STEPS = 32;
+KERNEL arithmetic(const i64 *code, const double *numbers, i64 steps, const double *const *leaves, const i64 *backs, i64 count, i64 bars, i64 begin,
+                  double *out) {
+  blank(out, begin);
+  for (i64 t = begin + THREAD; t < bars; t += THREADS) {
+    double done[MOST_STEPS];
+    auto at = [&](i64 place) { return place < count ? leaves[place][t - backs[place]] : done[place - count]; };
+    for (i64 row = 0; row < steps; row++) {
+      const i64 *own = code + 4 * row;
+      done[row] = element(own[0], at(own[1]), at(own[2]), at(own[3]), numbers[2 * row], numbers[2 * row + 1]);
+    }
+    out[t] = done[steps - 1];
+  }
+}

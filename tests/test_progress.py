@@ -47,7 +47,7 @@ def test_rate_and_time_left_at_most_four_times_a_second() -> None:
     bar.stop()
     assert 8 <= bar.refreshes <= 9  # from second 1 to second 3
     assert "200 rows/s" in stream.getvalue() and "reading bars" in stream.getvalue()
-    assert "2 s left, " in stream.getvalue() and "MiB" in stream.getvalue() and "device" not in stream.getvalue()
+    assert "2 s left, " in stream.getvalue() and "iB" in stream.getvalue() and "device" not in stream.getvalue()
 
 
 def test_memory_of_a_device_and_hours_left() -> None:

@@ -18,6 +18,7 @@ from gpubt.strategy.expr import reads
 
 if TYPE_CHECKING:
     from gpubt.data.detail import Detail
+    from gpubt.indicators.fused import Fused
     from gpubt.strategy.grid import ProgramGrid
     from gpubt.strategy.measures import Condition
     from gpubt.strategy.program import Fetch, MaskProgram
@@ -151,6 +152,21 @@ class Backend(ABC):
             if name in MEASURES:
                 return self._measure(name, self._held(params[0], inputs, n), n, min(first, n), params[1:])
             return self._indicator(name, inputs, first, params)
+
+    def fused(self, program: Fused, inputs: tuple[Array, ...], begin: int) -> Array:
+        """The result of steps of arithmetic over `inputs`, the leaves of the program, from bar `begin` on, NaN before; float64."""
+        n = len(inputs[0])
+        with part(f"indicator {program.steps[-1].name}, {len(program.steps)} steps", 8 * n * (len(inputs) + 1), bars=n):
+            return self._fused(program, inputs, begin)
+
+    def _fused(self, program: Fused, inputs: tuple[Array, ...], begin: int) -> Array:
+        """Step by step, where a backend has nothing better."""
+        values: list[Array] = []
+        for leaf, array in zip(program.leaves, inputs, strict=True):
+            values.append(self._indicator("lag", (array,), begin - leaf.back, (leaf.back,)) if leaf.back else array)
+        for step in program.steps:
+            values.append(self._indicator(step.name, tuple(values[place] for place in step.places), begin, step.params))
+        return values[-1]
 
     def _held(self, condition: Condition, inputs: tuple[Array, ...], n: int) -> Array:
         """The mask of a condition."""

@@ -41,6 +41,7 @@ from gpubt.strategy.program import run, words
 
 if TYPE_CHECKING:
     from gpubt.data.detail import Detail
+    from gpubt.indicators.fused import Fused
     from gpubt.strategy.grid import ProgramGrid
     from gpubt.strategy.program import Fetch, MaskProgram
 
@@ -68,6 +69,10 @@ class CpuBackend(Backend):
     def _indicator(self, name: str, inputs: tuple[Array, ...], first: int, params: tuple[float, ...]) -> Array:
         with self._parts(len(inputs[0])) as parts:
             return indicators.compute(name, inputs, first, params, parts)
+
+    def _fused(self, program: Fused, inputs: tuple[Array, ...], begin: int) -> Array:
+        with self._parts(len(inputs[0])) as parts:
+            return indicators.fused(program, inputs, begin, parts)
 
     def _measure(self, name: str, mask: Array, n: int, first: int, params: tuple[float, ...]) -> Array:
         return measures.measure(name, mask, n, first, params)

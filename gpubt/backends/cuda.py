@@ -22,6 +22,7 @@ from gpubt.strategy.program import run, words
 
 if TYPE_CHECKING:
     from gpubt.data.detail import Detail
+    from gpubt.indicators.fused import Fused
     from gpubt.strategy.grid import ProgramGrid
     from gpubt.strategy.program import Fetch, MaskProgram
 
@@ -80,6 +81,9 @@ class CudaBackend(Backend):
                 made = cuda_indicators.lengths(self.runtime, name, inputs, n, first, [work[i][3] for i in places])
             found |= zip(places, made, strict=True)
         return [found[i] for i in range(len(work))]
+
+    def _fused(self, program: Fused, inputs: tuple[Array, ...], begin: int) -> Array:
+        return cuda_indicators.fused(self.runtime, program, inputs, len(inputs[0]), begin)
 
     def _measure(self, name: str, mask: Array, n: int, first: int, params: tuple[float, ...]) -> Array:
         return cuda_scan.measure(self.runtime, name, mask, n, first, params)

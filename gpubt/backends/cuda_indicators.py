@@ -9,6 +9,7 @@ import numpy as np
 from gpubt.backends import cuda_lengths
 from gpubt.backends.runtime import Array, Runtime
 from gpubt.indicators.definitions import COMPUTED
+from gpubt.indicators.fused import Fused
 
 NAMES = ("plus", "times", "linear", "over", "magnitude", "lag", "stochastic", "larger", "smaller", "ratio", "efficiency")
 RECURRENCES = ("cumulated", "wilder", "on_balance", "anchored", "adaptive", "parabolic", "trend", "held")
@@ -45,6 +46,18 @@ def lengths(runtime: Runtime, name: str, inputs: tuple[Array, ...], n: int, firs
     made = cuda_lengths.compute(runtime, name, inputs, n, first, [int(params[i][0]) for i in there]) if there else []
     found = dict(zip(there, made, strict=True))
     return [found[i] if i in found else _blank(runtime, n) for i in range(len(params))]
+
+
+def fused(runtime: Runtime, program: Fused, inputs: tuple[Array, ...], n: int, begin: int) -> Array:
+    """Steps of arithmetic over device arrays, from bar `begin` on, NaN before; a new device array."""
+    if begin >= n:
+        return _blank(runtime, n)
+    out, put = runtime.empty(n, np.float64), runtime.to_device
+    code, numbers = program.code(OPERATIONS)
+    leaves = put(np.array([runtime.address(array) for array in inputs], np.uint64))
+    backs, sizes = put(program.backs), (np.int64(len(inputs)), np.int64(n), np.int64(begin))
+    runtime.launch("arithmetic", n, put(code), put(numbers), np.int64(len(code)), leaves, backs, *sizes, out)
+    return out
 
 
 def _blank(runtime: Runtime, n: int) -> Array:

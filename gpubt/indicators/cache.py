@@ -14,8 +14,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from gpubt.errors import ConfigError, DataError, accepted
-from gpubt.indicators.definitions import first_input
+from gpubt.indicators.definitions import first_input, first_valid
 from gpubt.indicators.framed import Frames, frame_name
+from gpubt.indicators.fused import Fused, fused
 from gpubt.indicators.series import Series
 from gpubt.indicators.user import OWN
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Array = Any  # numpy.ndarray or a device array: `nbytes`, `dtype` and a length are all that is used
 Compute = Callable[[str, tuple[Array, ...], int, tuple[Any, ...]], Array]
+Fuse = Callable[[Fused, tuple[Array, ...], int], Array]
 Key = tuple[str, Series, str, str]
 
 DTYPE = "float64"
@@ -34,14 +36,22 @@ DTYPE = "float64"
 class IndicatorCache:
     """Get-or-compute for the indicators of one data set. Not for use by several threads at once.
 
-    `compute(name, inputs, first, arguments)`, as `Backend.indicator`, makes an array; `columns` are the bars' own arrays, which don't count
-    against the budget.
+    `compute(name, inputs, first, arguments)`, as `Backend.indicator`, makes an array, and `fuse(program, inputs, begin)`, as
+    `Backend.fused`, one of several steps of arithmetic (without it they are made one by one); `columns` are the bars' own arrays, which
+    don't count against the budget.
     """
 
     def __init__(
-        self, compute: Compute, columns: Mapping[str, Array], dataset: str, device: str, budget_bytes: int, frames: Frames | None = None
+        self,
+        compute: Compute,
+        columns: Mapping[str, Array],
+        dataset: str,
+        device: str,
+        budget_bytes: int,
+        frames: Frames | None = None,
+        fuse: Fuse | None = None,
     ) -> None:
-        self._compute, self._columns = compute, columns
+        self._compute, self._columns, self._fuse = compute, columns, fuse
         self._dataset, self._device, self._frames = dataset, device, frames
         self._budget = budget_bytes
         self._kept: OrderedDict[Key, Array] = OrderedDict()  # least recently used first
@@ -50,6 +60,7 @@ class IndicatorCache:
         self._hits = self._misses = self._evictions = self._bytes = self._peak = 0
         self._seconds = 0.0
         self._computed: list[str] = []
+        self._first = frames.first if frames else None
         self.check(dataset, columns)
 
     def key(self, series: Series) -> Key:
@@ -105,7 +116,7 @@ class IndicatorCache:
             self.get(one)
 
     def _call(self, series: Series, inputs: tuple[Array, ...]) -> Call:
-        return series.name, inputs, first_input(series, self._frames.first if self._frames else None), series.arguments
+        return series.name, inputs, first_input(series, self._first), series.arguments
 
     def retain(self, needed: Iterable[Series]) -> None:
         """Let go of every array but those of `needed`, and of what those will be computed from that are not there yet."""
@@ -141,15 +152,19 @@ class IndicatorCache:
         held = len(self._in_use)
         if frame_name(series) is not None:
             return self._seen(series)
+        program = fused(series, lambda one: self.key(one) in self._kept) if self._fuse else None
         try:
             inputs = []
-            for one in series.inputs:
+            for one in [leaf.series for leaf in program.leaves] if program else series.inputs:
                 inputs.append(self.get(one))
                 self._in_use.append(self.key(one))
             self._make_room(inputs[0].nbytes)  # the result's too; before it is there
-            begin = perf_counter()
-            array = self._compute(*self._call(series, tuple(inputs)))
-            self._seconds += perf_counter() - begin
+            start = perf_counter()
+            if program and self._fuse:
+                array = self._fuse(program, tuple(inputs), first_valid(series, self._first))
+            else:
+                array = self._compute(*self._call(series, tuple(inputs)))
+            self._seconds += perf_counter() - start
         finally:
             del self._in_use[held:]
         self._computed.append(str(series))
@@ -213,8 +228,9 @@ def cache_of(backend: Backend, columns: Mapping[str, Array], data: Loaded, confi
     """The cache of the bars of `data`, whose `columns` are where the backend computes; and their timeframes, by `config`."""
     dataset = data.report.digest
     make = partial(_cache_of_frame, backend, dataset, budget_bytes)
-    return IndicatorCache(backend.indicator, columns, dataset, backend.device, budget_bytes, Frames(data, config, backend, make))
+    frames = Frames(data, config, backend, make)
+    return IndicatorCache(backend.indicator, columns, dataset, backend.device, budget_bytes, frames, backend.fused)
 
 
 def _cache_of_frame(backend: Backend, dataset: str, budget_bytes: int, columns: Mapping[str, Array]) -> IndicatorCache:
-    return IndicatorCache(backend.indicator, columns, dataset, backend.device, budget_bytes)
+    return IndicatorCache(backend.indicator, columns, dataset, backend.device, budget_bytes, fuse=backend.fused)

@@ -16,6 +16,7 @@ from gpubt.backends.kernels.weighted import window_weighted
 from gpubt.backends.kernels.windows import change, window_deviation, window_extreme, window_mean
 from gpubt.backends.pool import empty
 from gpubt.indicators.definitions import COMPUTED
+from gpubt.indicators.fused import LEAVES, Fused
 
 Floats = NDArray[np.float64]
 
@@ -71,6 +72,19 @@ def compute(name: str, inputs: tuple[NDArray[Any], ...], first: int, params: tup
         _element(name, arrays, begin, params, threads, out)
     else:
         _indicator(name, arrays, first, params, threads, out)
+    return out
+
+
+def fused(program: Fused, inputs: tuple[NDArray[Any], ...], begin: int, threads: int) -> Floats:
+    """Steps of arithmetic over the leaves `inputs`, from bar `begin` on, NaN before: as one step after the other, to the bit."""
+    arrays = [np.ascontiguousarray(x, np.float64) for x in inputs]
+    bars = len(arrays[0])
+    out: Floats = empty(bars)
+    out[:begin] = np.nan
+    if begin >= bars:
+        return out
+    arrays += [arrays[0]] * (LEAVES - len(arrays))  # a fixed number of them: the kernel is compiled once
+    elements.steps(*program.code(OPERATIONS), tuple(arrays), program.backs, begin, threads, out)
     return out
 
 
