@@ -119,11 +119,12 @@ def table_on(backend: Backend, definition: Definition, bars: Bars) -> pa.Table:
     import pyarrow as pa
 
     from gpubt.phases import Phases
+    from gpubt.sweep.rows import by_set
     from gpubt.sweep.run import Sweep
 
     space = definition.space()
     sweep = Sweep(definition.variants, space, backend, Phases(), bars)
-    return pa.concat_tables(table for table, _ in sweep.tables(np.arange(space.n))).sort_by("set").combine_chunks()
+    return by_set(pa.concat_tables(table for table, _ in sweep.tables(np.arange(space.n))))
 
 
 def brackets(plan: Plan) -> Rows:

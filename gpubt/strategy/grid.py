@@ -90,12 +90,12 @@ def grid(base: MaskProgram, axes: Sequence[tuple[NDArray[np.int64], Sequence[Mas
     first = _leaves(start)
     of = np.empty((members, len(first)), np.int64)
     of[:] = [leaves.setdefault(leaf, len(leaves)) for leaf in first]
-    changed = np.zeros(len(first), np.bool_)
+    changed, shape = np.zeros(len(first), np.bool_), _structure(start, base)
     for codes, programs in axes:
         table = np.empty((len(programs), len(first)), np.int64)
         for c, program in enumerate(programs):
             own = atoms(program)
-            if _structure(own, program) != _structure(start, base):
+            if _structure(own, program) != shape:
                 return None
             table[c] = [leaves.setdefault(leaf, len(leaves)) for leaf in _leaves(own)]
         moves = (table != [leaves[leaf] for leaf in first]).any(axis=0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpubt.metrics.figures import columns
-from gpubt.records.tables import column, hex_texts, taken, texts
+from gpubt.records.tables import column, hex_texts, taken, texts, values_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +35,15 @@ def rows_table(space: Space, sets: NDArray[np.int64], out: Sets, capital: NDArra
         flat = pa.Array.from_buffers(pa.float64(), sums.size, [None, pa.py_buffer(np.ascontiguousarray(sums))])
         found[name] = pa.FixedSizeListArray.from_arrays(flat, sums.shape[1])
     return pa.table(found)
+
+
+def by_set(rows: pa.Table) -> pa.Table:
+    """Rows in the order of their sets, in which they mostly are."""
+    sets = values_of(rows["set"])
+    if (sets[1:] < sets[:-1]).any():
+        rows = taken(rows, np.argsort(sets, kind="stable"))
+    combined: pa.Table = rows.combine_chunks()
+    return combined
 
 
 def _axis_arrays(space: Space) -> dict[str, pa.Array]:

@@ -21,7 +21,7 @@ from gpubt.sweep.definition import about
 from gpubt.sweep.devices import simulated
 from gpubt.sweep.engine import Engine
 from gpubt.sweep.prepared import Prepared
-from gpubt.sweep.rows import rows_table
+from gpubt.sweep.rows import by_set, rows_table
 from gpubt.sweep.space import SYMBOL
 from gpubt.sweep.variants import Variants, assign, checked
 
@@ -209,7 +209,7 @@ def table_of(definition: Definition, bars: Bars | None) -> pa.Table:
         backend, _ = backend_of(config)
         space = definition.space()
         sweep = Sweep(definition.variants, space, backend, Phases(), bars)
-        return pa.concat_tables(table for table, _ in sweep.tables(np.arange(space.n))).sort_by("set").combine_chunks()
+        return by_set(pa.concat_tables(table for table, _ in sweep.tables(np.arange(space.n))))
 
 
 def facts(backend: Backend, reason: str) -> dict[str, Any]:

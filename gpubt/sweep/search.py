@@ -18,7 +18,7 @@ from gpubt.progress import progress
 from gpubt.simulate import layout
 from gpubt.sweep.axes import Axis, Interval
 from gpubt.sweep.definition import Definition, about
-from gpubt.sweep.rows import rows_table
+from gpubt.sweep.rows import by_set, rows_table
 from gpubt.sweep.run import Finished, Sweep, facts
 from gpubt.sweep.space import Space, condition, short_names
 
@@ -94,7 +94,7 @@ class _Trials:
         tables = []
         for sets, out in self.engine.simulated(np.arange(space.n)):
             tables.append(rows_table(space, sets, out, self.engine.capital(sets), self.engine.bars, self.engine.periods))
-        table = pa.concat_tables(tables).sort_by("set")
+        table = by_set(pa.concat_tables(tables))
         if not self.store.done(space.first + space.n)[space.first :].all():
             self.store.add(table)
         return table

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gpubt.errors import DataError, InputError
 from gpubt.records.arrow import plain, remove, write_json, write_parquet
 from gpubt.records.tables import read_parquet, values_of
+from gpubt.sweep.rows import by_set
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,7 +106,7 @@ class Store:
     def add(self, table: pa.Table) -> None:
         """A part, in any order of its sets."""
         self._note()
-        table = table.sort_by("set").combine_chunks()
+        table = by_set(table)
         first, last = table["set"][0].as_py(), table["set"][-1].as_py()
         write_parquet(table, self.folder / PARTS / f"{first:09d}-{last:09d}-{len(table)}.parquet", remedy=REMEDY)
 
@@ -146,7 +147,7 @@ def _merged(paths: list[Path], bounds: list[tuple[int, int]]) -> Iterator[pa.Tab
             for path, (first, last) in zip(paths, bounds, strict=True)
             if first < start + GROUP and last >= start
         ]
-        yield pa.concat_tables(parts).sort_by("set").combine_chunks()
+        yield by_set(pa.concat_tables(parts))
 
 
 def read_sets(path: Path, first: int, stop: int, columns: list[str] | None = None) -> pa.Table:
