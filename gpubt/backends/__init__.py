@@ -29,8 +29,7 @@ def get_backend(wanted: config.Backend, work: int, kernels: str = "simulate", se
         further = [*others * streams, *[first] * (streams - 1)] if several else []
         peers = [CudaBackend(CupyRuntime(number), streams=streams) for number in further]
         return CudaBackend(CupyRuntime(first), peers, streams), reason
-    if "gpubt.backends.cpu" not in sys.modules:  # else numba knows its cache, and the kernels were announced
-        _announce(set_numba_cache(), kernels)
+    _announce(set_numba_cache(), kernels)
     from gpubt.backends.cpu import CpuBackend
 
     return CpuBackend(wanted.threads), reason
